@@ -1,0 +1,73 @@
+"""Celery's settings, each with its reason; values come from Botyard's own settings.
+
+Names and meaning: https://docs.celeryq.dev/en/stable/userguide/configuration.html
+"""
+
+from datetime import timedelta
+
+from botyard.settings import get_settings
+from kombu import Queue
+
+broker_url = get_settings().require("redis_url")
+broker_transport_options = {
+    # Longer than the hard limit, the longest countdown and the wait behind prefetch together; the sweep of
+    # one client is global, so every process on this database must carry the same value.
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    # No socket waits without end.
+    "socket_timeout": 20,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "retry_on_timeout": False,
+    "max_connections": 50,
+    # No queue of a worker starves another.
+    "queue_order_strategy": "round_robin",
+}
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # never give up; the supervisor watches instead
+broker_channel_error_retry = True  # READONLY and OOM replies must not end the worker
+broker_pool_acquire_timeout = 10
+
+task_queues = [Queue(name) for name in ("updates", "slow", "outbound", "maintenance")]
+task_default_queue = "maintenance"
+task_create_missing_queues = False  # a typo must fail, not fill a list that nobody reads
+task_acks_late = True  # with prefetch 1 no ticket waits behind a busy slot
+task_reject_on_worker_lost = False  # else a poison message loops
+task_acks_on_failure_or_timeout = True  # a lost ticket is made good by the sweep
+task_soft_time_limit = 60
+task_time_limit = 90
+task_ignore_result = True
+result_backend = None
+task_serializer = "json"
+accept_content = ["json"]  # who can write to Redis must not gain code execution
+
+worker_prefetch_multiplier = 1
+worker_max_tasks_per_child = 10_000
+worker_max_memory_per_child = 400_000  # KiB
+worker_proc_alive_timeout = 15
+worker_soft_shutdown_timeout = 15  # with REMAP_SIGTERM=SIGQUIT on prefork
+worker_enable_soft_shutdown_on_idle = False  # nothing here has an ETA, so an idle worker may go at once
+worker_cancel_long_running_tasks_on_connection_loss = False  # leases fence the double run
+worker_disable_rate_limits = True  # per-worker limits would mislead
+worker_hijack_root_logger = False  # our structured logs stay in place
+worker_send_task_events = True  # Flower listens
+task_send_sent_event = False
+timezone = "UTC"
+enable_utc = True
+
+beat_scheduler = "celery.beat:Scheduler"  # in memory: beat only ticks, it owns no state worth a file
+beat_max_loop_interval = 5
+beat_schedule = {
+    "repair": {
+        "task": "botyard.repair",
+        "schedule": timedelta(seconds=30),
+        "options": {"queue": "maintenance", "expires": 30},
+    },
+    "sync-bots": {
+        "task": "botyard.sync_bots",
+        "schedule": timedelta(minutes=5),
+        "options": {"queue": "maintenance", "expires": 300},
+    },
+}

@@ -1,0 +1,140 @@
+"""Every setting of Botyard: one typed object, read once from the environment, loud on a bad value."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from botyard.errors import InputError
+
+
+class Settings(BaseSettings):
+    """The settings of one process; the variable is the field's name in capitals, ``.env`` is read too."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore")
+
+    environment: Literal["development", "staging", "production"] = "development"
+    state_dir: Path = Path(".botyard")
+    """Where `make run` keeps its servers' data, generated secrets and logs."""
+
+    # --- where the state lives ---
+    database_url: SecretStr | None = None
+    """PostgreSQL as the application role: row-level security applies to it."""
+    database_system_url: SecretStr | None = None
+    """PostgreSQL as the system role, which sees every customer: dispatch, retention, backup."""
+    database_owner_url: SecretStr | None = None
+    """PostgreSQL as the owner of the tables: migrations only."""
+    database_pool_size: int = Field(4, ge=1, le=100)
+    redis_url: SecretStr | None = None
+    """Redis 7.0 or newer, or Valkey: mailboxes, leases, limits, and Celery's queues."""
+    durability: Literal["process", "machine"] = "process"
+    secret_key: SecretStr | None = None
+    """Fernet keys that encrypt bot tokens at rest, newest first, separated by commas."""
+
+    # --- web ---
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(8080, ge=1, le=65535)
+    web_workers: int = Field(1, ge=1, le=64)
+    webhook_base_url: str | None = None
+    """The address at which Telegram (or the simulator) reaches this web process; none: no webhook is set."""
+    metrics_token: SecretStr | None = None
+    """Who asks for /metrics from another machine shows this as a bearer token."""
+
+    # --- Telegram ---
+    api_url: str = "https://api.telegram.org"
+    """The Bot API for bots that name none of their own."""
+    simulator_host: str = "127.0.0.1"
+    simulator_port: int = Field(8081, ge=1, le=65535)
+
+    # --- Telegram publishes no exact limits: these are the customary ones ---
+    limit_private_burst: int = Field(3, ge=1)
+    limit_private_per_second: float = Field(1.0, gt=0)
+    limit_group_per_minute: int = Field(20, ge=1)
+    limit_bulk_per_second: float = Field(30.0, gt=0)
+
+    # --- mailbox protocol; the constraints between the times stand in docs/mailbox.md ---
+    lease_seconds: float = Field(9.0, gt=0)
+    ticket_queued_seconds: float = Field(10.0, gt=0)
+    ticket_running_seconds: float = Field(10.0, gt=0)
+    clock_seconds: float = Field(0.1, gt=0)
+    handler_timeout_seconds: float = Field(45.0, gt=0)
+    slice_seconds: float = Field(2.0, gt=0)
+    slice_updates: int = Field(50, ge=1)
+    slice_chats: int = Field(32, ge=1)
+    max_attempts: int = Field(3, ge=1)
+    backoff_seconds: float = Field(2.0, gt=0)
+    share: int = Field(2, ge=1)
+    """Tickets of one bot in flight at most."""
+    mailbox_cap: int = Field(10_000, ge=1)
+    """Updates waiting in all mailboxes of one bot; beyond it its webhook answers 503."""
+    api_timeout_seconds: float = Field(8.0, gt=0)
+
+    # --- watching ---
+    sentry_dsn: SecretStr | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    flower_port: int = Field(5555, ge=1, le=65535)
+    flower_user: str = "botyard"
+    flower_password: SecretStr | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object, info: object) -> object:
+        # An empty line in a .env file means "not set"; for a field with a default that is the default.
+        if value == "" and (name := getattr(info, "field_name", None)):
+            return cls.model_fields[name].get_default()
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _keys_are_fernet(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in value.get_secret_value().split(",") if value else ():
+            try:
+                Fernet(key.strip())
+            except ValueError:
+                raise ValueError(
+                    "is not a Fernet key; make one with `botyard keys generate`"
+                ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _lease_fits(self) -> Self:
+        if self.ticket_running_seconds < self.lease_seconds:
+            raise ValueError("TICKET_RUNNING_SECONDS must not be shorter than LEASE_SECONDS")
+        return self
+
+    def require(self, field: str) -> str:
+        """The value of an optional setting that this process cannot do without.
+
+        Raises:
+            InputError: it is not set.
+        """
+        value = getattr(self, field)
+        if value is None:
+            raise InputError(
+                field.upper(), "is not set.", "Set it in the environment or in .env; see .env.example."
+            )
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def read_settings() -> Settings:
+    """Read the environment now.
+
+    Raises:
+        InputError: a value is bad; the value itself is not repeated, it may be a secret.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise InputError(field, first["msg"].removeprefix("Value error, ") + ".") from None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read at the first call."""
+    return read_settings()
