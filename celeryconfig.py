@@ -5,8 +5,9 @@ Names and meaning: https://docs.celeryq.dev/en/stable/userguide/configuration.ht
 
 from datetime import timedelta
 
+from kombu import Exchange, Queue
+
 from botyard.settings import get_settings
-from kombu import Queue
 
 broker_url = get_settings().require("redis_url")
 broker_transport_options = {
@@ -30,12 +31,18 @@ broker_connection_max_retries = None  # never give up; the supervisor watches in
 broker_channel_error_retry = True  # READONLY and OOM replies must not end the worker
 broker_pool_acquire_timeout = 10
 
-task_queues = [Queue(name) for name in ("updates", "slow", "outbound", "maintenance")]
+# The default exchange: a named one discards messages silently when its binding set has vanished from Redis.
+task_queues = [
+    Queue(name, Exchange("", type="direct"), routing_key=name)
+    for name in ("updates", "slow", "outbound", "maintenance")
+]
+task_default_exchange = ""
 task_default_queue = "maintenance"
 task_create_missing_queues = False  # a typo must fail, not fill a list that nobody reads
 task_acks_late = True  # with prefetch 1 no ticket waits behind a busy slot
 task_reject_on_worker_lost = False  # else a poison message loops
-task_acks_on_failure_or_timeout = True  # a lost ticket is made good by the sweep
+task_acks_on_failure = True
+task_acks_on_timeout = True  # a lost ticket is made good by the sweep
 task_soft_time_limit = 60
 task_time_limit = 90
 task_ignore_result = True
@@ -47,10 +54,11 @@ worker_prefetch_multiplier = 1
 worker_max_tasks_per_child = 10_000
 worker_max_memory_per_child = 400_000  # KiB
 worker_proc_alive_timeout = 15
-worker_soft_shutdown_timeout = 15  # with REMAP_SIGTERM=SIGQUIT on prefork
+worker_soft_shutdown_timeout = 10  # with REMAP_SIGTERM=SIGQUIT on prefork
 worker_enable_soft_shutdown_on_idle = False  # nothing here has an ETA, so an idle worker may go at once
 worker_cancel_long_running_tasks_on_connection_loss = False  # leases fence the double run
 worker_disable_rate_limits = True  # per-worker limits would mislead
+worker_redirect_stdouts = False
 worker_hijack_root_logger = False  # our structured logs stay in place
 worker_send_task_events = True  # Flower listens
 task_send_sent_event = False

@@ -1,1 +1,20 @@
+"""Every table, so that whoever imports this package has the whole metadata."""
 
+from db.models.base import Base
+from db.models.bots import Bot, BotIdentity, Customer
+from db.models.events import Event
+from db.models.outbox import OutboxRow
+from db.models.updates import Conversation, DeadLetter, InboxRow, Message
+
+__all__ = [
+    "Base",
+    "Bot",
+    "BotIdentity",
+    "Conversation",
+    "Customer",
+    "DeadLetter",
+    "Event",
+    "InboxRow",
+    "Message",
+    "OutboxRow",
+]

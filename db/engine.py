@@ -1,0 +1,104 @@
+"""Connections to PostgreSQL, one pool per role and process. Importing this module connects to nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Literal, cast
+
+import psycopg2
+from psycopg2.extensions import cursor
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import sessionmaker
+from sqlalchemy.pool import NullPool
+
+from botyard.settings import get_settings
+
+Role = Literal["application", "statements", "system", "owner"]
+
+_SETTING: dict[Role, str] = {
+    "application": "database_url",
+    "statements": "database_url",
+    "system": "database_system_url",
+    "owner": "database_owner_url",
+}
+# Server-side limits, all shorter than a lease: a stalled owner must not keep the next one waiting at a row lock.
+_LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=5s"
+
+
+@lru_cache(maxsize=4)
+def get_engine(role: Role) -> Engine:
+    """The engine of a role; each process has its own, made at the first call.
+
+    ``application`` is subject to row-level security: say whose rows are meant with
+    ``set_config('app.tenant', …, true)`` in each transaction. ``statements`` is the same role in autocommit mode, for
+    statements that are a whole transaction in one round trip. ``system`` sees every customer.
+
+    Raises:
+        InputError: the role's address is not set.
+    """
+    settings = get_settings()
+    return create_engine(
+        # Addresses are written as libpq's postgresql://; the driver is ours to name.
+        make_url(settings.require(_SETTING[role])).set(drivername="postgresql+psycopg2"),
+        isolation_level="AUTOCOMMIT" if role == "statements" else "READ COMMITTED",
+        pool_size=settings.database_pool_size,
+        max_overflow=2,
+        pool_timeout=5,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "botyard",
+            "options": "" if role == "owner" else _LIMITS,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+        },
+    )
+
+
+@lru_cache(maxsize=4)
+def get_sessions(role: Role) -> sessionmaker:  # type: ignore[type-arg]
+    """The session factory of a role. Only area services open transactions."""
+    return sessionmaker(get_engine(role), expire_on_commit=False)
+
+
+@contextmanager
+def one_statement() -> Iterator[cursor]:
+    """A driver's cursor for statements that are a whole transaction in one round trip.
+
+    The driver and not SQLAlchemy's connection: on the path of every update its bookkeeping costs more than the
+    statement's own Python.
+    """
+    pooled = get_engine("statements").raw_connection()
+    try:
+        yield cast("cursor", pooled.cursor())
+    except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        # A restarted server leaves a pool full of dead connections: none of them is tried again.
+        pooled.invalidate()
+        get_engine("statements").dispose()
+        raise
+    finally:
+        pooled.close()
+
+
+def is_reachable() -> bool:
+    """Whether PostgreSQL answers on a fresh connection."""
+    probe = create_engine(get_engine("statements").url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    try:
+        with probe.connect() as fresh:
+            fresh.exec_driver_sql("SELECT 1")
+    except DBAPIError:
+        return False
+    return True
+
+
+def forget_connections() -> None:
+    """Drop inherited engines without closing their sockets: called in a child after a fork."""
+    for role in _SETTING:
+        if get_engine.cache_info().currsize:
+            get_engine(role).dispose(close=False)
+    get_engine.cache_clear()
+    get_sessions.cache_clear()

@@ -1,0 +1,60 @@
+"""What is to be sent, and what became of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, BotOwned, Created
+
+OPEN_STATES = "('queued', 'retry', 'sending')"
+
+
+class OutboxRow(BotOwned, Created, Base):
+    """One call of the Bot API that changes something, from the commit of its cause to its outcome."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('queued', 'retry', 'sending', 'sent', 'dead', 'uncertain', 'expired', 'dropped')", "state"
+        ),
+        CheckConstraint("repeat_policy IN ('repeat', 'leave')", "repeat_policy"),
+        # One order per (chat, lane), and the heads of all of them per bot, from one small index.
+        Index("ix_outbox_open", "bot_id", "chat_key", "lane", "id", postgresql_where=text(f"state IN {OPEN_STATES}")),
+        Index("ix_outbox_open_due", "due", postgresql_where=text(f"state IN {OPEN_STATES}")),
+        Index(
+            "uq_outbox_update", "telegram_id", "update_id", "n", unique=True,
+            postgresql_where=text("update_id IS NOT NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    chat_key: Mapped[str]
+    telegram_id: Mapped[int | None]
+    """The Telegram bot whose update caused the row; update ids mean something only together with it."""
+    update_id: Mapped[int | None]
+    n: Mapped[int | None]
+    """Which send of its update this is, from 1."""
+    lane: Mapped[int] = mapped_column(SmallInteger)
+    """0 urgent, 1 reply, 2 scheduled, 3 bulk."""
+    after_id: Mapped[int | None]
+    """The row whose message this one edits, deletes or answers."""
+    method: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default="queued")
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    """How often it was claimed; the number fences the record of an attempt."""
+    failures: Mapped[int] = mapped_column(server_default="0")
+    uncertain_count: Mapped[int] = mapped_column(server_default="0")
+    repeat_policy: Mapped[str] = mapped_column(server_default="repeat")
+    owner: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    due: Mapped[datetime] = mapped_column(server_default=func.now())
+    caused_at: Mapped[datetime | None]
+    """When the update that caused it arrived."""
+    deadline: Mapped[datetime | None]
+    """The last moment at which it is still worth sending."""
+    message_id: Mapped[int | None]
+    error: Mapped[str | None]
+    resolved_at: Mapped[datetime | None]
