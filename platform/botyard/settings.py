@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
+    flower_host: str = "127.0.0.1"
     flower_port: int = Field(5555, ge=1, le=65535)
     flower_user: str = "botyard"
     flower_password: SecretStr | None = None
@@ -95,9 +96,7 @@ class Settings(BaseSettings):
             try:
                 Fernet(key.strip())
             except ValueError:
-                raise ValueError(
-                    "is not a Fernet key; make one with `botyard keys generate`"
-                ) from None
+                raise ValueError("is not a Fernet key; make one with `botyard keys generate`") from None
         return value
 
     @model_validator(mode="after")
@@ -114,9 +113,7 @@ class Settings(BaseSettings):
         """
         value = getattr(self, field)
         if value is None:
-            raise InputError(
-                field.upper(), "is not set.", "Set it in the environment or in .env; see .env.example."
-            )
+            raise InputError(field.upper(), "is not set.", "Set it in the environment or in .env; see .env.example.")
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 

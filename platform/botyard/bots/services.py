@@ -1,0 +1,106 @@
+"""Adding bots and connecting them to Telegram. See docs/bots.md."""
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+from redis import Redis
+from telegram.error import InvalidToken, TelegramError
+
+from botyard.bots import routing
+from botyard.bots.registry import bot_by_telegram_id, routing_of
+from botyard.errors import InputError
+from botyard.settings import Settings
+from botyard.telegram.address import method_url
+from botyard.telegram.request import AiohttpRequest, JsonBody
+from botyard.telegram.tokens import open_sealed, seal
+from db.engine import get_sessions
+from db.models import Bot, BotIdentity, Event
+
+_DEFAULT_CUSTOMER: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewBot:
+    """What is needed to add a bot."""
+
+    token: str
+    kind: str
+    api_url: str
+    queue: str = "slow"
+
+
+async def add_bot(new: NewBot, request: AiohttpRequest, settings: Settings) -> int:
+    """Check a token with Telegram, register the bot, and connect it; its row id.
+
+    A bot that is registered already is brought to the given kind and connected again.
+
+    Raises:
+        InputError: the token is wrong, or Telegram cannot be asked.
+    """
+    profile = await _call(request, new.api_url, new.token, "getMe", {})
+    intake = "webhook" if settings.webhook_base_url else "polling"
+    bot_id, public_id, secret = _register(new, profile, intake, settings)
+    if settings.webhook_base_url:
+        parameters = {
+            "url": f"{settings.webhook_base_url.rstrip('/')}/webhook/{public_id}",
+            "secret_token": secret,
+            "max_connections": 40,
+        }
+        await _call(request, new.api_url, new.token, "setWebhook", parameters)
+    else:
+        await _call(request, new.api_url, new.token, "deleteWebhook", {})
+    return bot_id
+
+
+def _register(new: NewBot, profile: dict[str, Any], intake: str, settings: Settings) -> tuple[int, str, str]:
+    telegram_id = int(profile["id"])
+    with get_sessions("system").begin() as session:
+        bot = bot_by_telegram_id(session, telegram_id)
+        if bot is None:
+            secret = secrets.token_urlsafe(32)
+            bot = Bot(
+                customer_id=_DEFAULT_CUSTOMER,
+                telegram_id=telegram_id,
+                public_id=secrets.token_urlsafe(16),
+                webhook_secret_encrypted=seal(secret),
+                webhook_secret_hash=sha256(secret.encode()).digest(),
+                queue=new.queue,
+                status="active",
+                config_version=0,
+            )
+            session.add(bot)
+            session.add(
+                Event(
+                    customer_id=_DEFAULT_CUSTOMER,
+                    type="bot.added",
+                    entity=f"telegram:{telegram_id}",
+                    actor="system",
+                    data={},
+                )
+            )
+        bot.kind, bot.api_url, bot.intake = new.kind, new.api_url, intake
+        bot.name, bot.username = profile.get("first_name", ""), profile.get("username", "")
+        bot.token_encrypted = seal(new.token)
+        bot.config_version += 1
+        session.flush()
+        session.merge(BotIdentity(telegram_id=telegram_id, bot_id=bot.id, customer_id=bot.customer_id))
+        found = bot.id, bot.public_id, open_sealed(bot.webhook_secret_encrypted)
+        route = routing_of(bot)
+    routing.publish(Redis.from_url(settings.require("redis_url")), route)
+    return found
+
+
+async def _call(request: AiohttpRequest, api_url: str, token: str, method: str, params: dict[str, Any]) -> Any:
+    try:
+        return await request.post(method_url(api_url, token, method), JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
+    except InvalidToken:
+        raise InputError(
+            "token", "is not accepted by Telegram.", "Copy it again from BotFather; a revoked token stays revoked."
+        ) from None
+    except TelegramError as error:
+        raise InputError(
+            "token", f"could not be checked: {method} failed ({error.message}).", "Try again later."
+        ) from None

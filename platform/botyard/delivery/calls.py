@@ -1,0 +1,118 @@
+"""One call of the Bot API for one outbox row, and what its answer means. See docs/delivery.md."""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+
+from botyard.delivery.outbox import Result, Row, Verdict
+from botyard.telegram.address import method_url
+from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered
+from botyard.telegram.run import of_provisional_id
+
+_MAX_FAILURES: Final = 3
+_LONGEST_WAIT: Final = 30.0
+_HEALTHY_SECONDS: Final = 30.0
+_UNAUTHORIZED_SECONDS: Final = 60.0
+
+
+class ApiClient:
+    """Calls the Bot API for rows, without building bot objects.
+
+    Args:
+        request: the shared connection pool.
+        backoff: seconds before the second try; doubled for each further one.
+    """
+
+    def __init__(self, request: AiohttpRequest, backoff: float) -> None:
+        self._request = request
+        self._backoff = backoff
+        self._answered: dict[str, float] = {}
+
+    async def send(self, row: Row, params: Mapping[str, Any], api_url: str, token: str) -> Result:
+        """Call once; never raises what the Bot API or the network did."""
+        url = method_url(api_url, token, row.method)
+        try:
+            answer = await self._request.post(url, JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
+        except TelegramError as error:
+            return self._judge(row, error, api_url)
+        self._answered[api_url] = time.monotonic()
+        message_id = answer.get("message_id") if isinstance(answer, dict) else None
+        return Result(row.id, row.attempt, "sent", message_id)
+
+    def _judge(self, row: Row, error: TelegramError, api_url: str) -> Result:
+        text = f"{type(error).__name__}: {error.message}"[:500]
+        if isinstance(error, RetryAfter):
+            self._answered[api_url] = time.monotonic()
+            wait = wait_of(error)
+            return Result(row.id, row.attempt, "retry", due_in=wait, error=text, flood_seconds=wait)
+        if isinstance(error, BadRequest) and "message is not modified" in error.message.lower():
+            # What a repeat after a crash meets: the message already is as it should be.
+            return Result(row.id, row.attempt, "sent")
+        if isinstance(error, InvalidToken) and "unauthorized" in error.message.lower():
+            return Result(row.id, row.attempt, "retry", due_in=_UNAUTHORIZED_SECONDS, error=text)
+        if isinstance(error, BadRequest | Forbidden | Conflict | ChatMigrated | InvalidToken):
+            self._answered[api_url] = time.monotonic()
+            return Result(row.id, row.attempt, "dead", error=text)
+        if isinstance(error, NotSent):
+            return Result(row.id, row.attempt, "retry", due_in=self._wait(row.attempt), error=text)
+        if isinstance(error, Unanswered):
+            verdict: Verdict = "retry" if row.may_repeat else "uncertain"
+            return Result(
+                row.id, row.attempt, verdict, due_in=self._wait(row.uncertain_count + 1), error=text, uncertain=True
+            )
+        if isinstance(error, NetworkError):
+            return self._judge_refusal(row, text, api_url)
+        return Result(row.id, row.attempt, "dead", error=text)
+
+    def _judge_refusal(self, row: Row, text: str, api_url: str) -> Result:
+        """The API's own trouble counts as a failure only while it answers others: an outage is not a failure."""
+        answered = self._answered.get(api_url)
+        counted = answered is not None and time.monotonic() - answered < _HEALTHY_SECONDS
+        if counted and row.failures + 1 >= _MAX_FAILURES:
+            return Result(row.id, row.attempt, "dead", error=text, counted=True)
+        tries = row.failures + 1 if counted else row.attempt
+        return Result(row.id, row.attempt, "retry", due_in=self._wait(tries), error=text, counted=counted)
+
+    def _wait(self, tries: int) -> float:
+        return min(self._backoff * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT)
+
+
+def wait_of(error: RetryAfter) -> float:
+    """The seconds that a 429 asks for."""
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+def with_real_ids(params: dict[str, Any], real: Mapping[tuple[int, int], int | None]) -> dict[str, Any] | None:
+    """Parameters with every provisional message id replaced; nothing if one of the messages was never sent."""
+
+    def real_of(number: Any) -> Any:
+        if not isinstance(number, int) or number >= 0:
+            return number
+        return real.get(of_provisional_id(number))
+
+    replaced = dict(params)
+    if "message_id" in params:
+        replaced["message_id"] = real_of(params["message_id"])
+    if "message_ids" in params:
+        replaced["message_ids"] = [real_of(number) for number in params["message_ids"]]
+    reply = params.get("reply_parameters")
+    if isinstance(reply, dict) and "message_id" in reply:
+        replaced["reply_parameters"] = {**reply, "message_id": real_of(reply["message_id"])}
+    found = [replaced.get("message_id", 0), *replaced.get("message_ids", ())]
+    if isinstance(reply, dict):
+        found.append(replaced["reply_parameters"].get("message_id", 0))
+    return None if None in found else replaced

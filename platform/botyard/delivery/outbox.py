@@ -1,0 +1,193 @@
+"""The outbox' statements: adopt, claim, record, and what is due when. See docs/delivery.md.
+
+Order is strict within (chat, lane): only the oldest open row of each may be claimed. The attempt number fences a row:
+whoever comes back late with a result of an earlier attempt changes nothing, except that "sent" stays true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import orjson
+
+from botyard.telegram.run import Lane
+from db.engine import get_engine, one_statement
+
+_TENANT = "SELECT set_config('app.tenant', %(tenant)s, true);"
+
+_HEADS = """
+  FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN ('queued', 'retry')
+   AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.bot_id = h.bot_id AND e.chat_key = h.chat_key AND e.lane = h.lane
+                    AND e.id < h.id AND e.state IN ('queued', 'retry', 'sending'))
+   AND NOT EXISTS (SELECT 1 FROM outbox a WHERE a.id = h.after_id AND a.state IN ('queued', 'retry', 'sending'))
+"""
+
+# A row that was being sent by somebody who is gone was perhaps sent.
+_ADOPT = f"""{_TENANT}
+UPDATE outbox SET uncertain_count = uncertain_count + 1, due = now(), owner = NULL,
+       state = CASE WHEN repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s THEN 'queued' ELSE 'uncertain' END,
+       resolved_at = CASE WHEN repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s THEN NULL ELSE now() END
+ WHERE bot_id = %(bot)s AND state = 'sending' AND owner <> %(owner)s RETURNING id
+"""
+
+_CLAIM = f"""
+WITH head AS MATERIALIZED (
+  SELECT h.id {_HEADS} AND h.due <= now() ORDER BY h.lane, h.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
+  FROM head WHERE o.id = head.id
+RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.attempt, o.failures, o.uncertain_count,
+          o.repeat_policy, o.deadline < now() AS late, o.caused_at
+"""
+
+_RECORD = """
+WITH r AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
+    id bigint, attempt bigint, verdict text, message_id bigint, due_in float8, error text, counted bool, uncertain bool)
+), ok AS (
+  UPDATE outbox o SET state = 'sent', message_id = r.message_id, resolved_at = now(), error = NULL FROM r
+   WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict = 'sent' AND o.state IN ('sending', 'queued', 'uncertain')
+  RETURNING o.*
+), other AS (
+  UPDATE outbox o SET state = r.verdict, error = r.error, owner = NULL,
+         due = now() + coalesce(r.due_in, 0) * interval '1 s',
+         failures = failures + r.counted::int, uncertain_count = uncertain_count + r.uncertain::int,
+         resolved_at = CASE WHEN r.verdict IN ('queued', 'retry') THEN NULL ELSE now() END FROM r
+   WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict <> 'sent' AND o.state = 'sending'
+  RETURNING o.*
+), m AS (
+  INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, outbox_id, text)
+  SELECT bot_id, customer_id, chat_key, 'out', method, message_id, update_id, id,
+         coalesce(params->>'text', params->>'caption') FROM ok WHERE message_id IS NOT NULL AND method LIKE 'send%%'
+), d AS (
+  INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, outbox_id, chat_key, reason, detail,
+                            request, attempts)
+  SELECT bot_id, customer_id, 'send', telegram_id, update_id, id, chat_key, error, error,
+         json_build_object('method', method, 'params', params), attempt FROM other WHERE state = 'dead'
+)
+SELECT count(*) FROM ok
+"""
+
+_REAL_IDS = f"""{_TENANT}
+SELECT o.update_id, o.n, o.message_id FROM unnest(%(updates)s::bigint[], %(numbers)s::bigint[]) AS w(u, n)
+  JOIN outbox o ON o.telegram_id = %(telegram_id)s AND o.update_id = w.u AND o.n = w.n
+"""
+
+_NEXT_DUE = f"""{_TENANT}
+SELECT extract(epoch FROM min(h.due) - clock_timestamp())::float8 {_HEADS}
+"""
+
+_ASLEEP = """
+SELECT DISTINCT bot_id FROM outbox
+ WHERE (state IN ('queued', 'retry') AND due <= now())
+    OR (state = 'sending' AND started_at < now() - interval '60 s')
+"""
+
+_MAX_UNCERTAIN: Final = 3
+
+Verdict = Literal["sent", "retry", "queued", "dead", "expired", "uncertain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A claimed row: ours to send, once."""
+
+    id: int
+    chat: str
+    telegram_id: int | None
+    lane: Lane
+    method: str
+    params: dict[str, Any]
+    attempt: int
+    failures: int
+    uncertain_count: int
+    repeat_policy: str
+    late: bool
+    caused_at: datetime | None
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a send whose outcome is unknown is to be repeated."""
+        return self.repeat_policy == "repeat" and self.uncertain_count + 1 < _MAX_UNCERTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one attempt."""
+
+    id: int
+    attempt: int
+    verdict: Verdict
+    message_id: int | None = None
+    due_in: float | None = None
+    """Seconds until it may be claimed again."""
+    error: str | None = None
+    counted: bool = False
+    uncertain: bool = False
+    flood_seconds: float | None = None
+    """For how long Telegram closed the chat (429)."""
+
+
+class Outbox:
+    """One bot's outbox, for one holder of its lease.
+
+    Args:
+        bot_id: the bot's row.
+        customer_id: its customer.
+        owner: the holder's token.
+    """
+
+    def __init__(self, bot_id: int, customer_id: int, owner: str) -> None:
+        self._parameters = {"tenant": str(customer_id), "bot": bot_id, "owner": owner, "max": _MAX_UNCERTAIN}
+
+    def adopt(self) -> int:
+        """Take over what a lost holder was sending; how many rows that were."""
+        with one_statement() as cursor:
+            cursor.execute(_ADOPT, self._parameters)
+            return len(cursor.fetchall())
+
+    def record_and_claim(self, results: Sequence[Result], limit: int) -> list[Row]:
+        """Write what became of earlier rows and claim the next, in one round trip and one commit."""
+        batch = orjson.dumps(list(results)).decode()
+        statement = _TENANT
+        if results:
+            statement += _RECORD + ";"
+        with one_statement() as cursor:
+            cursor.execute(statement + _CLAIM, {**self._parameters, "batch": batch, "limit": limit})
+            return [_row(*found) for found in cursor.fetchall()]
+
+    def real_ids(self, telegram_id: int, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int | None]:
+        """The message ids of (update id, number of the send); none for one that was never sent."""
+        parameters = {
+            **self._parameters,
+            "telegram_id": telegram_id,
+            "updates": [update_id for update_id, _ in wanted],
+            "numbers": [n for _, n in wanted],
+        }
+        with one_statement() as cursor:
+            cursor.execute(_REAL_IDS, parameters)
+            return {(update_id, n): message_id for update_id, n, message_id in cursor.fetchall()}
+
+    def next_due(self) -> float | None:
+        """Seconds until the next row may be claimed; none: nothing is waiting."""
+        with one_statement() as cursor:
+            cursor.execute(_NEXT_DUE, self._parameters)
+            ((seconds,),) = cursor.fetchall()
+            return None if seconds is None else max(0.0, seconds)
+
+
+def bots_with_due_rows() -> list[int]:
+    """The bots whose sender ought to be awake: the net under lost wake-ups."""
+    with get_engine("system").connect() as connection:
+        return list(connection.exec_driver_sql(_ASLEEP).scalars())
+
+
+def _row(
+    row_id: int, chat: str, telegram_id: int | None, lane: int, method: str, params: str, attempt: int,
+    failures: int, uncertain_count: int, repeat_policy: str, late: bool | None, caused_at: datetime | None,
+) -> Row:  # fmt: skip
+    return Row(
+        row_id, chat, telegram_id, Lane(lane), method, orjson.loads(params), attempt, failures, uncertain_count,
+        repeat_policy, bool(late), caused_at,
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""One ticket's worth of sending: a short time slice of one bot's outbox. See docs/delivery.md."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from botyard.bots.registry import ServedBot
+from botyard.delivery.calls import ApiClient, with_real_ids
+from botyard.delivery.outbox import Outbox, Result, Row
+from botyard.hosting import Host
+from botyard.limiter import Limiter, permission
+from botyard.mailbox.keeping import Keeper
+from botyard.mailbox.leases import Lease, Renewer
+from botyard.mailbox.protocol import fresh_id
+from botyard.mailbox.tickets import TicketQueue
+from botyard.telegram.outbox_bot import provisional_ids
+from botyard.telegram.run import of_provisional_id
+from botyard.telegram.tokens import open_sealed
+from botyard.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+_WINDOW: Final = 50
+_GATHER_SECONDS: Final = 0.02
+_T = TypeVar("_T")
+
+
+class SendingSlice:
+    """Sends what is due of one bot, in order, until its time is over or nothing is due.
+
+    Args:
+        host: clients of this loop.
+        api: calls of the Bot API.
+        limiter: permits.
+        keeper: renews the lease from the renewer's thread.
+        renewer: that thread.
+        tickets: where tickets go.
+    """
+
+    def __init__(
+        self, host: Host, api: ApiClient, limiter: Limiter, keeper: Keeper, renewer: Renewer, tickets: TicketQueue
+    ) -> None:
+        self._host = host
+        self._api = api
+        self._limiter = limiter
+        self._keeper = keeper
+        self._renewer = renewer
+        self._tickets = tickets
+        self._lost = False
+        self._flying: set[asyncio.Task[Result]] = set()
+
+    async def run(self, bot_id: int, ticket: str, stamp: int | None) -> None:
+        """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
+        token = fresh_id()
+        bell = await self._host.mailboxes.send_take(bot_id, ticket, token, stamp)
+        if bell is None:
+            return
+        lease = self._renewer.keep(
+            lambda: self._keeper.send_renew(bot_id, token, ticket), self._host.settings.slice_seconds + 60, self._lose
+        )
+        due_in: float | None = 1.0
+        try:
+            bot = await self._host.bot(bot_id)
+            due_in = None if bot is None else await self._work(bot, token, lease)
+        finally:
+            self._renewer.drop(lease)
+            if not self._lost:
+                successor = await self._host.mailboxes.send_release(bot_id, token, ticket, bell, due_in)
+                self._tickets.send_soon(successor)
+
+    def _lose(self) -> None:
+        self._lost = True
+
+    async def _work(self, bot: ServedBot, owner: str, lease: Lease) -> float | None:
+        """Claim, send, record, until the time is over; seconds until the next row is due."""
+        outbox = Outbox(bot.id, bot.customer_id, owner)
+        sender = _Sender(self._api, self._limiter, outbox, bot, self._host, lease)
+        adopted = await self._in_thread(outbox.adopt)
+        if adopted:
+            log.warning("sends_uncertain", bot=bot.id, count=adopted)
+            metrics.UNCERTAIN.inc(adopted, bot=bot.id)
+        until = time.monotonic() + self._host.settings.slice_seconds
+        results: list[Result] = []
+        while True:
+            going_on = not self._lost and time.monotonic() < until
+            room = _WINDOW - len(self._flying) if going_on else 0
+            if room or results:
+                rows = await self._in_thread(partial(outbox.record_and_claim, results, room))
+                results = []
+                for row in await sender.prepare(rows, results):
+                    self._flying.add(asyncio.create_task(sender.send(*row)))
+            if not self._flying and not results:
+                break
+            if self._flying:
+                results += await self._gather()
+        return await self._in_thread(outbox.next_due) if going_on else 0.0
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._host.database, work)
+
+    async def _gather(self) -> list[Result]:
+        """Wait for sends to end; a moment longer than for the first, so that several are recorded at once."""
+        await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+        done, self._flying = await asyncio.wait(self._flying, timeout=_GATHER_SECONDS)
+        return [task.result() for task in done]
+
+
+class _Sender:
+    """What one slice needs to turn claimed rows into results."""
+
+    def __init__(
+        self, api: ApiClient, limiter: Limiter, outbox: Outbox, bot: ServedBot, host: Host, lease: Lease
+    ) -> None:
+        self._api = api
+        self._limiter = limiter
+        self._outbox = outbox
+        self._bot = bot
+        self._host = host
+        self._lease = lease
+        self._token = open_sealed(bot.token_encrypted)
+
+    async def prepare(self, rows: list[Row], results: list[Result]) -> list[tuple[Row, dict[str, Any]]]:
+        """The rows that may be sent now, with their final parameters; the others get a result."""
+        real = await self._real_ids(rows)
+        ready = []
+        for row in rows:
+            params = with_real_ids(row.params, real)
+            if row.late:
+                results.append(Result(row.id, row.attempt, "expired", error="its last useful moment has passed"))
+            elif params is None:
+                results.append(Result(row.id, row.attempt, "dead", error="the message it refers to was never sent"))
+            else:
+                ready.append((row, params))
+        return await self._permitted(ready, results)
+
+    async def _real_ids(self, rows: list[Row]) -> dict[tuple[int, int], int | None]:
+        wanted: dict[int, list[tuple[int, int]]] = {}
+        for row in rows:
+            for number in provisional_ids(row.params):
+                if row.telegram_id is not None:
+                    wanted.setdefault(row.telegram_id, []).append(of_provisional_id(number))
+        found: dict[tuple[int, int], int | None] = {}
+        loop = asyncio.get_running_loop()
+        for telegram_id, numbers in wanted.items():
+            ask = partial(self._outbox.real_ids, telegram_id, numbers)
+            found |= await loop.run_in_executor(self._host.database, ask)
+        return found
+
+    async def _permitted(
+        self, ready: list[tuple[Row, dict[str, Any]]], results: list[Result]
+    ) -> list[tuple[Row, dict[str, Any]]]:
+        wanted = [permission(row.method, row.chat, row.lane) for row, _ in ready]
+        waits = await self._limiter.reserve(self._bot.id, wanted)
+        going = []
+        for (row, params), wait in zip(ready, waits, strict=True):
+            if wait > 0:
+                results.append(Result(row.id, row.attempt, "queued", due_in=wait))
+            else:
+                going.append((row, params))
+        return going
+
+    async def send(self, row: Row, params: dict[str, Any]) -> Result:
+        """Make the call; or give the row back if the lease may have passed while this process stood still."""
+        if time.monotonic() > self._lease.renewed_at + self._host.settings.lease_seconds:
+            return Result(row.id, row.attempt, "queued")
+        result = await self._api.send(row, params, self._bot.api_url, self._token)
+        if result.verdict == "sent":
+            self._count(row)
+        else:
+            log.warning(
+                "send_failed", bot=self._bot.id, row=row.id, method=row.method, verdict=result.verdict,
+                error=result.error, retry_in=result.due_in,
+            )  # fmt: skip
+            if result.flood_seconds:
+                await self._limiter.close(self._bot.id, row.chat, result.flood_seconds)
+        return result
+
+    def _count(self, row: Row) -> None:
+        metrics.SENT.inc(bot=self._bot.id, lane=row.lane.name.lower())
+        if row.caused_at is not None:
+            metrics.RESPONSE_SECONDS.observe((datetime.now(UTC) - row.caused_at).total_seconds(), bot=self._bot.id)

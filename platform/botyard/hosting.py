@@ -1,0 +1,109 @@
+"""What an event loop of a worker keeps between slices: clients, and the applications of the bots it serves.
+
+Applications belong to a loop, so each loop has its own. They are built per (bot, configuration version) and the ones
+that were not used for longest go first. See docs/processing.md.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from concurrent.futures import Executor
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+
+from botyard.bots import registry
+from botyard.bots.registry import ServedBot
+from botyard.mailbox.inbound import Mailboxes
+from botyard.mailbox.protocol import times_of
+from botyard.settings import Settings
+from botyard.telegram.address import base_url
+from botyard.telegram.application import YardApplication, build, find_kind
+from botyard.telegram.outbox_bot import OutboxBot
+from botyard.telegram.request import AiohttpRequest
+from botyard.telegram.tokens import open_sealed
+
+log = structlog.get_logger(__name__)
+
+_BOT_SECONDS: Final = 5.0
+_APPLICATIONS: Final = 500
+
+
+class Host:
+    """The clients and applications of one event loop.
+
+    Args:
+        settings: of this process.
+        database: threads in which the database is asked.
+    """
+
+    def __init__(self, settings: Settings, database: Executor) -> None:
+        self.settings = settings
+        self.database = database
+        self.request = AiohttpRequest(settings.api_timeout_seconds)
+        self._redis = Redis.from_url(
+            settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5, health_check_interval=25
+        )
+        self.mailboxes = Mailboxes(self._redis, times_of(settings))
+        self._bots: dict[tuple[str, int], tuple[float, ServedBot | None]] = {}
+        self._applications: OrderedDict[tuple[int, int], YardApplication] = OrderedDict()
+
+    @property
+    def redis(self) -> "Redis":
+        """The loop's Redis client."""
+        return self._redis
+
+    async def bot_by_telegram_id(self, telegram_id: int) -> ServedBot | None:
+        """The bot with this identity, as the database had it in the last few seconds."""
+        return await self._bot("telegram", telegram_id)
+
+    async def bot(self, bot_id: int) -> ServedBot | None:
+        """The bot of this row, as the database had it in the last few seconds."""
+        return await self._bot("row", bot_id)
+
+    async def _bot(self, by: str, number: int) -> ServedBot | None:
+        now = time.monotonic()
+        at, bot = self._bots.get((by, number), (0.0, None))
+        if bot is None or now - at > _BOT_SECONDS:
+            find = registry.find_by_telegram_id if by == "telegram" else registry.find
+            loop = asyncio.get_running_loop()
+            bot = await loop.run_in_executor(self.database, find, number)
+            self._bots[by, number] = (now, bot)
+        return bot
+
+    async def application(self, bot: ServedBot) -> YardApplication:
+        """The bot's application, built on first use.
+
+        Raises:
+            InputError: its kind or its token cannot be used.
+        """
+        key = (bot.id, bot.config_version)
+        application = self._applications.get(key)
+        if application is None:
+            application = await self._build(bot)
+            self._applications[key] = application
+            while len(self._applications) > _APPLICATIONS:
+                self._applications.popitem(last=False)
+        self._applications.move_to_end(key)
+        return application
+
+    async def _build(self, bot: ServedBot) -> YardApplication:
+        profile = {
+            "id": bot.telegram_id,
+            "is_bot": True,
+            "first_name": bot.name,
+            "username": bot.username,
+            "can_join_groups": True,
+        }
+        token = open_sealed(bot.token_encrypted)
+        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile)
+        application = build(find_kind(bot.kind), outbox_bot)
+        await application.initialize()
+        log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)
+        return application
+
+    async def close(self) -> None:
+        """Close the clients."""
+        await self.request.close()
+        await self._redis.aclose()

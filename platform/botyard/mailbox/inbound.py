@@ -1,0 +1,118 @@
+"""The mailboxes as the webhook and the workers' event loops use them. See docs/mailbox.md."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+
+from botyard.mailbox import scripts
+from botyard.mailbox.protocol import (
+    DELIVER,
+    PROCESS_UPDATES,
+    Held,
+    Ticket,
+    Times,
+    fresh_id,
+    parse_held,
+    parse_ticket,
+)
+
+Call = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of an update at the door."""
+
+    verdict: Literal["accepted", "known", "full"]
+    ticket: Ticket | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What became of a chat after its update was resolved."""
+
+    verdict: Literal["next", "empty", "released", "lost"]
+    following: Held | None
+    woken: Ticket | None
+    """A ticket for the bot's sender, to be sent."""
+
+
+class Mailboxes:
+    """One step of the protocol a method, each of them atomic.
+
+    Args:
+        redis: an asyncio client that does not decode responses.
+        times: leases, deadlines and caps.
+    """
+
+    def __init__(self, redis: "Redis", times: Times) -> None:
+        self._times = times
+        names = ("accept", "take", "done", "fail", "finish", "send_take", "send_release")
+        self._call: dict[str, Call] = {name: redis.register_script(scripts.source(name)) for name in names}
+
+    async def accept(self, bot: int, chat: str, update_id: int, body: bytes) -> Accepted:
+        """Take an update in; answer 200 only after this returned."""
+        t = self._times
+        args = (bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap)
+        raw = await self._call["accept"](args=args)
+        if isinstance(raw, list):
+            return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw))
+        return Accepted(raw.decode())
+
+    async def take(self, bot: int, ticket: str, token: str, stamp: int | None, queue: str) -> Held | None:
+        """Lease the chat that has waited longest; nothing: the ticket is retired, leave without ``finish``."""
+        t = self._times
+        args = (bot, ticket, token, t.lease, t.running, "" if stamp is None else stamp, queue)
+        return parse_held(await self._call["take"](args=args))
+
+    async def done(self, bot: int, held: Held, token: str, *, more: bool, sender: int | None) -> Dropped:
+        """The update is resolved in PostgreSQL: drop it.
+
+        Args:
+            bot: the Telegram bot id.
+            held: what ``take`` or the last ``done`` gave.
+            token: the owner token of the take.
+            more: the slice goes on, so hand out the chat's next update.
+            sender: the bot's row id if its sender is to be woken.
+        """
+        t = self._times
+        wake = "" if sender is None else sender
+        args = (bot, held.chat, token, held.update_id, t.lease, int(more), wake, t.queued, fresh_id())
+        verdict, following, woken = await self._call["done"](args=args)
+        ticket = parse_ticket(DELIVER, sender, woken) if sender is not None else None
+        return Dropped(verdict.decode(), parse_held(following), ticket)
+
+    async def fail(self, bot: int, held: Held, token: str, delay: float, *, counted: bool) -> bool:
+        """Park the chat for ``delay`` seconds; false when the lease was lost."""
+        args = (bot, held.chat, token, held.update_id, int(delay * 1000), int(not counted))
+        return bool(await self._call["fail"](args=args) == b"parked")
+
+    async def finish(self, bot: int, ticket: str) -> Ticket | None:
+        """The slice is over: retire its ticket; a successor is to be sent if one is returned."""
+        t = self._times
+        return parse_ticket(
+            PROCESS_UPDATES, bot, await self._call["finish"](args=(bot, ticket, t.share, t.queued, fresh_id()))
+        )
+
+    async def send_take(self, bot: int, ticket: str, token: str, stamp: int | None) -> str | None:
+        """Lease a bot's outbox; the bell to give back at release, or nothing if there is no work to take."""
+        t = self._times
+        args = (bot, ticket, token, t.lease, t.running, "" if stamp is None else stamp)
+        raw = await self._call["send_take"](args=args)
+        return None if raw is None else raw.decode()
+
+    async def send_release(self, bot: int, token: str, ticket: str, bell: str, due_in: float | None) -> Ticket | None:
+        """Leave a bot's outbox.
+
+        Args:
+            bot: the bot's row id.
+            token: the owner token of the take.
+            ticket: the slice's ticket, retired here.
+            bell: what ``send_take`` returned.
+            due_in: seconds until its next row is due; 0 at once; none: nothing is waiting.
+        """
+        due = "" if due_in is None else max(0, int(due_in * 1000))
+        args = (bot, token, ticket, bell, due, self._times.queued, fresh_id())
+        return parse_ticket(DELIVER, bot, await self._call["send_release"](args=args))

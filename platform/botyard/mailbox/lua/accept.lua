@@ -1,0 +1,17 @@
+-- Take an update in. Without allow-oom: a full Redis refuses it whole, at the first write.
+local bot, chat, id, payload, share, queued, ticket, cap = unpack(ARGV)
+local seen = 'by:seen:' .. bot .. ':' .. math.floor(id / 65536)
+if redis.call('GETBIT', seen, id % 65536) == 1 then return 'known' end
+local bot_is = redis.call('HMGET', 'by:bot:' .. bot, 'held', 'alias:' .. chat)
+if tonumber(bot_is[1] or 0) >= tonumber(cap) then return 'full' end
+chat = bot_is[2] or chat
+-- A script that dies midway is not rolled back. In this order it leaves a place without mail (take accepts that) or
+-- mail without a seen bit (the repeat is dropped by the inbox), never a seen bit without mail.
+local absent = redis.call('ZADD', 'by:chats:' .. bot, 'NX', now, chat)
+redis.call('RPUSH', 'by:box:' .. bot .. ':' .. chat, id .. ' ' .. payload)
+redis.call('SETBIT', seen, id % 65536, 1)
+redis.call('EXPIRE', seen, 172800)
+redis.call('HINCRBY', 'by:bot:' .. bot, 'held', 1)
+if absent == 0 then return 'accepted' end
+index(bot)
+return issue(bot, share, queued, ticket) or 'accepted'

@@ -1,0 +1,263 @@
+"""One update, from the head of its mailbox to a verdict of the database. See docs/processing.md."""
+
+import asyncio
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+import structlog
+from telegram import Update
+
+from botyard.bots.registry import ServedBot
+from botyard.errors import BotyardError, PermanentError
+from botyard.mailbox.protocol import Held
+from botyard.processing.batcher import Batcher
+from botyard.processing.store import (
+    Decided,
+    Loaded,
+    MemoryKey,
+    Resolution,
+    Verdict,
+    Wanted,
+    encode_row,
+)
+from botyard.telegram.application import YardApplication
+from botyard.telegram.keys import update_kind
+from botyard.telegram.memory import NotPlain, dump, load
+from botyard.telegram.run import Lane, Memory, Send, UpdateRun, of_provisional_id
+
+log = structlog.get_logger(__name__)
+
+_STALE_TRIES: Final = 5
+# The last moment at which an answer is still of use, in seconds: a callback's and a query's are Telegram's own.
+_USEFUL_SECONDS: Final = {Lane.URGENT: 150, Lane.REPLY: 900}
+
+
+class HandlerFailed(PermanentError):
+    """The bot's code raised, or took too long.
+
+    Args:
+        reason: one line, without secrets.
+        detail: the traceback.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Contended(BotyardError):
+    """Others kept writing the memory that this update had loaded: try again later, uncounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the webhook put into the mailbox: when it came, and the update's own JSON."""
+
+    received_at: datetime
+    text: str
+    content: dict[str, Any]
+
+
+def read_entry(body: bytes) -> Entry:
+    """Split an entry of a mailbox, ``<milliseconds> <JSON>``."""
+    stamp, _, text = body.partition(b" ")
+    return Entry(datetime.fromtimestamp(int(stamp) / 1000, UTC), text.decode(), orjson.loads(text))
+
+
+class Resolver:
+    """Loads, runs and commits updates of one bot; several at a time share statements.
+
+    Args:
+        bot: whose updates.
+        application: its handlers, in this loop.
+        loads: batches of loads.
+        commits: batches of commits.
+        timeout: seconds that the handlers of one update may take.
+        max_attempts: starts after which an update is given up.
+    """
+
+    def __init__(
+        self,
+        bot: ServedBot,
+        application: YardApplication,
+        loads: Batcher[Wanted, Loaded],
+        commits: Batcher[Resolution, Decided],
+        timeout: float,
+        max_attempts: int,
+    ) -> None:
+        self._bot = bot
+        self._application = application
+        self._loads = loads
+        self._commits = commits
+        self._timeout = timeout
+        self._max_attempts = max_attempts
+        self._people: dict[int, asyncio.Lock] = {}
+
+    async def resolve(self, held: Held) -> bool:
+        """Bring one update to its end; whether the bot's sender is to be woken.
+
+        It is woken for an update that was resolved before, too: whoever resolved it may have died before waking.
+
+        Raises:
+            HandlerFailed: the bot's code raised, and attempts are left.
+            Contended: the memory it needs is written by others all the time.
+        """
+        entry = read_entry(held.body)
+        if held.attempt > self._max_attempts:
+            reason = f"its process died at each of {held.attempt - 1} starts"
+            return await self._bury(held, entry, reason, "No traceback: the process was gone.")
+        try:
+            update = Update.de_json(entry.content, self._application.bot)
+        except Exception as error:  # noqa: BLE001 - anything may come in, and nobody's handler is to blame
+            reason = f"python-telegram-bot cannot read it: {type(error).__name__}"
+            return await self._bury(held, entry, reason, traceback.format_exc())
+        person = update.effective_user.id if update.effective_user else None
+        if person is None:
+            return await self._run_until_fresh(held, entry, update)
+        # Two chats of one person side by side would only make each other's memory stale.
+        async with self._people.setdefault(person, asyncio.Lock()):
+            return await self._run_until_fresh(held, entry, update)
+
+    async def _run_until_fresh(self, held: Held, entry: Entry, update: Update) -> bool:
+        for _ in range(_STALE_TRIES):
+            run, loaded = await self._load(held, update)
+            if loaded.resolved:
+                return True
+            resolution = await self._run_once(held, entry, update, run, loaded)
+            decided = await self._commits.submit(resolution)
+            if decided.verdict is Verdict.REFUSED:
+                return await self._refused(held, entry, decided.reason)
+            if decided.verdict is not Verdict.STALE:
+                return bool(run.sends) or decided.verdict is Verdict.KNOWN
+        raise Contended
+
+    async def _run_once(self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded) -> Resolution:
+        failure = await self._handle(update, run)
+        if failure is None:
+            try:
+                return self._resolution(held, entry, run, loaded, None)
+            except HandlerFailed as error:
+                failure = error
+                run.sends.clear()
+        if not run.last_attempt:
+            raise failure
+        log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=failure.reason)
+        return self._resolution(held, entry, run, loaded, failure)
+
+    async def _load(self, held: Held, update: Update) -> tuple[UpdateRun, Loaded]:
+        chat_id = update.effective_chat.id if update.effective_chat else None
+        user_id = update.effective_user.id if update.effective_user else None
+        run = UpdateRun(held.update_id, held.chat, chat_id, user_id, held.attempt >= self._max_attempts)
+        keys = tuple(key for key, _ in _memories(run))
+        loaded = await self._loads.submit(Wanted(held.update_id, keys))
+        for key, (state, _) in loaded.states.items():
+            memory = load(orjson.loads(state))
+            setattr(run, key[0], memory)
+        return run, loaded
+
+    async def _handle(self, update: Update, run: UpdateRun) -> HandlerFailed | None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._application.run(update, run)
+        except TimeoutError:
+            for task in run.tasks:
+                task.cancel()
+            run.sends.clear()
+            return HandlerFailed(f"the handlers took longer than {self._timeout:g} s", "")
+        if not run.errors:
+            return None
+        error = run.errors[0]
+        text = "".join(traceback.format_exception(error))
+        return HandlerFailed(f"{type(error).__name__}: {error}", text)
+
+    def _resolution(
+        self, held: Held, entry: Entry, run: UpdateRun, loaded: Loaded, failure: HandlerFailed | None
+    ) -> Resolution:
+        """What is to be written: everything the handlers did, or the dead letter and what error handlers sent."""
+        try:
+            guards = [] if failure else _guards(run, loaded)
+            row = _row(held, entry, guards, [_as_row(send) for send in run.sends])
+            if failure is not None:
+                row["dead"] = {"reason": failure.reason, "detail": failure.detail, "attempts": held.attempt}
+            encoded = encode_row(row)
+        except NotPlain as error:
+            raise HandlerFailed(str(error), "") from None
+        except TypeError as error:
+            raise HandlerFailed(f"what the bot sent or keeps is not text or a number: {error}", "") from None
+        return Resolution(held.update_id, frozenset((guard["scope"], guard["key"]) for guard in guards), encoded)
+
+    async def _refused(self, held: Held, entry: Entry, reason: str) -> bool:
+        """The database refuses the update's rows for what stands in them: as if its handler had raised."""
+        failure = HandlerFailed(f"the database refused what the bot sent or keeps: {reason}", "")
+        if held.attempt < self._max_attempts:
+            raise failure
+        return await self._bury(held, entry, failure.reason, failure.detail)
+
+    async def _bury(self, held: Held, entry: Entry, reason: str, detail: str) -> bool:
+        row = _row(held, entry, [], [])
+        row["messages"] = []
+        row["dead"] = {"reason": reason, "detail": detail, "attempts": held.attempt - 1}
+        log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=reason)
+        decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row)))
+        if decided.verdict is Verdict.REFUSED:
+            # PostgreSQL cannot store the body as JSON: keep it as a text, so that nothing is lost.
+            row["body"] = orjson.dumps({"unreadable": entry.text.encode().hex()}).decode()
+            decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row)))
+        return decided.verdict is Verdict.KNOWN
+
+
+def _memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:
+    found: list[tuple[MemoryKey, Memory]] = [(("chat", run.chat_key), run.chat), (("bot", ""), run.bot)]
+    if run.user_id is not None:
+        found.append((("user", str(run.user_id)), run.user))
+    return found
+
+
+def _guards(run: UpdateRun, loaded: Loaded) -> list[dict[str, Any]]:
+    """The memory rows to write, and the chat's own in any case: its version fences the update."""
+    guards = []
+    for (scope, key), memory in _memories(run):
+        stored, version = loaded.states.get((scope, key), (b"{}", 0))
+        state = dump(memory, f"{scope}_data")
+        changed = state != orjson.loads(stored)
+        if changed or scope == "chat":
+            guards.append({"scope": scope, "key": key, "version": version, "state": state if changed else None})
+    return guards
+
+
+def _row(held: Held, entry: Entry, guards: list[dict[str, Any]], sends: list[dict[str, Any]]) -> dict[str, Any]:
+    kind = update_kind(entry.content)
+    content = entry.content.get(kind)
+    messages = []
+    if isinstance(content, dict) and isinstance(content.get("message_id"), int):
+        text = content.get("text") or content.get("caption")
+        # PostgreSQL keeps no NUL in a text; the body keeps it, escaped.
+        kept = text.replace("\0", "\ufffd") if isinstance(text, str) else None
+        messages.append({"id": content["message_id"], "text": kept})
+    return {
+        "u": held.update_id,
+        "k": held.chat,
+        "kind": kind[:64].replace("\0", "\ufffd"),
+        "body": entry.text,
+        "at": entry.received_at,
+        "guards": guards,
+        "sends": sends,
+        "messages": messages,
+    }
+
+
+def _as_row(send: Send) -> dict[str, Any]:
+    update_id, n = (None, None) if send.after is None else of_provisional_id(send.after)
+    return {
+        "method": send.method,
+        "params": send.params,
+        "chat": send.chat_key,
+        "lane": int(send.lane),
+        "seconds": _USEFUL_SECONDS.get(send.lane),
+        "after_update": update_id,
+        "after_n": n,
+    }

@@ -1,0 +1,233 @@
+"""One ticket's worth of work: a short time slice of one bot's updates. See docs/processing.md."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg2
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from botyard.bots.registry import ServedBot
+from botyard.hosting import Host
+from botyard.mailbox.keeping import Keeper
+from botyard.mailbox.leases import Lease, Renewer
+from botyard.mailbox.protocol import Held, fresh_id
+from botyard.mailbox.tickets import TicketQueue
+from botyard.processing import store
+from botyard.processing.batcher import Batcher
+from botyard.processing.resolving import Contended, HandlerFailed, Resolver
+from botyard.processing.solitude import Solitude
+from botyard.telemetry import metrics
+from db.engine import is_reachable
+
+log = structlog.get_logger(__name__)
+
+# Trouble of the place and not of the update.
+INFRASTRUCTURE: Final = (psycopg2.Error, DBAPIError, PoolTimeout)
+_UNCOUNTED_TRIES: Final = 10
+_LONGEST_AWAY_SECONDS: Final = 30.0
+_CONTENDED_SECONDS: Final = 0.2
+_STAND_ASIDE_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the slices of one process share.
+
+    Args:
+        keeper: the steps of the protocol that threads make.
+        renewer: the thread that renews leases.
+        tickets: where tickets go.
+        solitude: who may run beside whom.
+        patience: how often an update failed for reasons that were not its own.
+    """
+
+    keeper: Keeper
+    renewer: Renewer
+    tickets: TicketQueue
+    solitude: Solitude = field(default_factory=Solitude)
+    patience: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Holding:
+    """A chat in our hands, and what became of it."""
+
+    held: Held
+    token: str
+    lease: Lease | None = None
+    lost: bool = False
+
+
+class Slice:
+    """Works on one bot's chats, several side by side, until its time is over or nothing is left.
+
+    Args:
+        host: clients and applications of this loop.
+        tools: what slices of this process share.
+        telegram_id: whose updates.
+        ticket: the ticket's id.
+        queue: the queue it came through.
+    """
+
+    def __init__(self, host: Host, tools: Tools, telegram_id: int, ticket: str, queue: str) -> None:
+        self._host = host
+        self._tools = tools
+        self._telegram_id = telegram_id
+        self._ticket = ticket
+        self._queue = queue
+        self._until = time.monotonic() + host.settings.slice_seconds
+        self._left = host.settings.slice_updates
+        self._stopped = False
+        self._chats: set[asyncio.Task[None]] = set()
+
+    async def run(self, stamp: int | None) -> None:
+        """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
+        bot = await self._host.bot_by_telegram_id(self._telegram_id)
+        if bot is None:
+            log.warning("bot_unknown", telegram_id=self._telegram_id)
+            return
+        resolver = await self._resolver(bot)
+        try:
+            retired = await self._work(bot, resolver, stamp)
+        except BaseException:
+            # Shutdown, or Redis is away: what is still held goes back uncounted, as far as Redis can be reached.
+            for task in self._chats:
+                task.cancel()
+            await asyncio.gather(*self._chats, return_exceptions=True)
+            raise
+        if not retired:
+            self._tools.tickets.send_soon(await self._host.mailboxes.finish(self._telegram_id, self._ticket))
+
+    async def _resolver(self, bot: ServedBot) -> Resolver:
+        host, telegram_id = self._host, self._telegram_id
+        limit = host.settings.slice_chats
+        return Resolver(
+            bot,
+            await host.application(bot),
+            Batcher(lambda wanted: store.load(bot, telegram_id, wanted), host.database, limit),
+            Batcher(lambda batch: store.commit(bot, telegram_id, batch), host.database, limit),
+            host.settings.handler_timeout_seconds,
+            host.settings.max_attempts,
+        )
+
+    def _going_on(self) -> bool:
+        alone_wanted = self._tools.solitude.wanted
+        return not self._stopped and not alone_wanted and self._left > 0 and time.monotonic() < self._until
+
+    async def _work(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
+        """Take chats while there is room; true when the last take retired the ticket."""
+        retired = False
+        while True:
+            while not retired and self._going_on() and len(self._chats) < self._host.settings.slice_chats:
+                token = fresh_id()
+                held = await self._host.mailboxes.take(self._telegram_id, self._ticket, token, stamp, self._queue)
+                stamp = None
+                if held is None:
+                    retired = True
+                else:
+                    self._chats.add(asyncio.create_task(self._serve(bot, resolver, _Holding(held, token))))
+                    # A suspect says so in its first step: nothing may be taken beside it.
+                    await asyncio.sleep(0)
+            if not self._chats:
+                return retired
+            done, self._chats = await asyncio.wait(self._chats, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    async def _serve(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> None:
+        """One chat, update after update, until it is empty, parked, released or lost."""
+        lease = holding.lease = self._keep(holding)
+        try:
+            following: Held | None = holding.held
+            while following is not None:
+                holding.held = following
+                self._left -= 1
+                lease.until = time.monotonic() + self._budget()
+                following = await self._serve_update(bot, resolver, holding)
+        except asyncio.CancelledError:
+            if holding.lost:
+                log.warning("lease_lost", chat=holding.held.chat, update_id=holding.held.update_id)
+                return
+            await self._park(holding, 0, counted=False)
+            raise
+        finally:
+            self._tools.renewer.drop(lease)
+
+    def _budget(self) -> float:
+        return self._host.settings.handler_timeout_seconds + 5
+
+    def _keep(self, holding: _Holding) -> Lease:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        keeper, telegram_id, ticket = self._tools.keeper, self._telegram_id, self._ticket
+
+        def lost() -> None:
+            holding.lost = True
+            if task is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(task.cancel)
+
+        return self._tools.renewer.keep(
+            lambda: keeper.renew(telegram_id, holding.held.chat, holding.token, ticket), self._budget(), lost
+        )
+
+    async def _serve_update(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> Held | None:
+        """Resolve the chat's head; the chat's next update, if it is ours too."""
+        held = holding.held
+        try:
+            if held.suspect:
+                log.warning("update_suspect", update_id=held.update_id, chat=held.chat, attempt=held.attempt)
+                async with self._tools.solitude.alone():
+                    wake = await resolver.resolve(held)
+            else:
+                with self._tools.solitude.among_others() as entered:
+                    if not entered:
+                        await self._park(holding, _STAND_ASIDE_SECONDS, counted=False)
+                        return None
+                    wake = await resolver.resolve(held)
+        except HandlerFailed as failure:
+            await self._failed(bot, holding, failure)
+            return None
+        except Contended:
+            await self._park(holding, _CONTENDED_SECONDS, counted=False)
+            return None
+        except INFRASTRUCTURE as error:
+            await self._away(bot, holding, error)
+            return None
+        metrics.PROCESSED.inc(bot=bot.id, outcome="done")
+        self._tools.patience.pop((self._telegram_id, held.update_id), None)
+        dropped = await self._host.mailboxes.done(
+            self._telegram_id, held, holding.token, more=self._going_on(), sender=bot.id if wake else None
+        )
+        self._tools.tickets.send_soon(dropped.woken)
+        return dropped.following
+
+    async def _failed(self, bot: ServedBot, holding: _Holding, failure: HandlerFailed) -> None:
+        held = holding.held
+        delay = self._host.settings.backoff_seconds * 2 ** (held.attempt - 1)
+        metrics.PROCESSED.inc(bot=bot.id, outcome="failed")
+        log.warning(
+            "handler_failed",
+            bot=bot.id, update_id=held.update_id, attempt=held.attempt, retry_in=delay, reason=failure.reason,
+            traceback=failure.detail,
+        )  # fmt: skip
+        await self._park(holding, delay, counted=True)
+
+    async def _away(self, bot: ServedBot, holding: _Holding, error: Exception) -> None:
+        """The database failed: not the update's fault, unless it keeps failing while the database answers others."""
+        self._stopped = True
+        held = holding.held
+        key = (self._telegram_id, held.update_id)
+        self._tools.patience[key] += 1
+        tries = self._tools.patience[key]
+        loop = asyncio.get_running_loop()
+        to_blame = tries > _UNCOUNTED_TRIES and await loop.run_in_executor(self._host.database, is_reachable)
+        delay = min(2.0 ** (tries - 1), _LONGEST_AWAY_SECONDS)
+        log.warning("database_failed", bot=bot.id, update_id=held.update_id, retry_in=delay, error=type(error).__name__)
+        await self._park(holding, delay, counted=to_blame)
+
+    async def _park(self, holding: _Holding, delay: float, *, counted: bool) -> None:
+        await self._host.mailboxes.fail(self._telegram_id, holding.held, holding.token, delay, counted=counted)

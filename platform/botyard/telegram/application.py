@@ -1,0 +1,177 @@
+"""A python-telegram-bot application whose memory and sends belong to the update at hand. See docs/bots.md.
+
+The same application serves many chats side by side. ``chat_data``, ``user_data``, ``bot_data`` and the states of
+conversation handlers are therefore looked up in the current update's run, where the platform put what it loaded.
+"""
+
+import asyncio
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
+
+from telegram import Update
+from telegram.ext import Application, ApplicationBuilder, BaseHandler, ConversationHandler
+
+from botyard.errors import InputError
+from botyard.telegram.outbox_bot import OutboxBot
+from botyard.telegram.run import UpdateRun, current_run
+
+
+class Kind(Protocol):
+    """A kind of bot: a function that adds handlers to an application."""
+
+    def __call__(self, application: Any) -> None:
+        """Add the handlers."""
+
+
+class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
+    """``Application`` that reads and writes the memory of the current run, and tells the platform of errors."""
+
+    __slots__ = ()
+
+    @property
+    def bot_data(self) -> Any:
+        """What the bot remembers for itself."""
+        return current_run.get().bot.data
+
+    @bot_data.setter
+    def bot_data(self, _: Any) -> None:
+        """The base class sets an empty one when it is built; ours comes with each run."""
+
+    @property
+    def chat_data(self) -> Any:
+        """What the bot remembers of the chat at hand, by its id."""
+        run = current_run.get()
+        return {} if run.chat_id is None else {run.chat_id: run.chat.data}
+
+    @chat_data.setter
+    def chat_data(self, _: Any) -> None:
+        """As with ``bot_data``."""
+
+    @property
+    def user_data(self) -> Any:
+        """What the bot remembers of the person at hand, by their id."""
+        run = current_run.get()
+        return {} if run.user_id is None else {run.user_id: run.user.data}
+
+    @user_data.setter
+    def user_data(self, _: Any) -> None:
+        """As with ``bot_data``."""
+
+    async def process_error(
+        self,
+        update: object,
+        error: Exception,
+        job: Any = None,
+        coroutine: Any = None,
+    ) -> bool:
+        """Note the error; run the bot's own error handlers on the last attempt only.
+
+        What the failed handlers changed and sent is undone before, so that of this update only what its error
+        handlers send remains.
+        """
+        run = current_run.get()
+        run.errors.append(error)
+        if not run.last_attempt:
+            return True
+        run.sends.clear()
+        return await super().process_error(update, error, job, coroutine)
+
+    def create_task(
+        self, coroutine: Any, update: object | None = None, *, name: str | None = None
+    ) -> "asyncio.Task[Any]":
+        """Start a task whose effects belong to the current update, which waits for it."""
+        task = super().create_task(coroutine, update, name=name)
+        run = current_run.get(None)
+        if run is not None:
+            run.tasks.append(task)
+        return task
+
+    async def run(self, update: Update, run: UpdateRun) -> None:
+        """Handle one update in a run of its own; errors stand in ``run.errors`` afterwards."""
+        token = current_run.set(run)
+        try:
+            await self.process_update(update)
+            while run.tasks:
+                waiting, run.tasks = run.tasks, []
+                # Their exceptions have been through process_error.
+                await asyncio.gather(*waiting, return_exceptions=True)
+        finally:
+            current_run.reset(token)
+
+
+class Talks(MutableMapping[tuple[Any, ...], Any]):
+    """The states of one conversation handler, in the memory of the current run.
+
+    Args:
+        name: the handler's name, or its place among the application's handlers.
+        per_chat: the states belong to the chat, else to the person.
+    """
+
+    def __init__(self, name: str, *, per_chat: bool) -> None:
+        self._name = name
+        self._per_chat = per_chat
+
+    def _states(self) -> dict[tuple[Any, ...], Any]:
+        run = current_run.get()
+        return (run.chat if self._per_chat else run.user).talks.setdefault(self._name, {})
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        return self._states()[key]
+
+    def __setitem__(self, key: tuple[Any, ...], state: Any) -> None:
+        self._states()[key] = state
+
+    def __delitem__(self, key: tuple[Any, ...]) -> None:
+        del self._states()[key]
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self._states())
+
+    def __len__(self) -> int:
+        return len(self._states())
+
+
+def _remember_talks(handler: "BaseHandler[Any, Any, Any]", place: str) -> None:
+    if not isinstance(handler, ConversationHandler):
+        return
+    name = handler.name or place
+    # Private in python-telegram-bot 22.8; a contract test holds it to this shape.
+    handler._conversations = Talks(name, per_chat=handler.per_chat)  # noqa: SLF001
+    groups = {"entry": handler.entry_points, "fallback": handler.fallbacks}
+    groups |= {f"state {state}": inner for state, inner in handler.states.items()}
+    for group, inner_handlers in groups.items():
+        for index, inner in enumerate(inner_handlers):
+            _remember_talks(inner, f"{name}/{group}/{index}")
+
+
+def build(kind: Kind, bot: OutboxBot) -> YardApplication:
+    """An application of this kind for this bot; initialise it in the loop that will use it."""
+    builder = ApplicationBuilder().application_class(YardApplication).bot(bot).updater(None).job_queue(None)
+    application = builder.build()
+    assert isinstance(application, YardApplication)  # noqa: S101 - it is the class named above
+    kind(application)
+    for group, handlers in application.handlers.items():
+        for index, handler in enumerate(handlers):
+            _remember_talks(handler, f"{group}/{index}")
+    return application
+
+
+def find_kind(name: str) -> Kind:
+    """A kind by its entry point in the group ``botyard.bots``, or by ``package.module:function``.
+
+    Raises:
+        InputError: there is no such kind, or it cannot be imported.
+    """
+    found = entry_points(group="botyard.bots", name=name)
+    try:
+        if found:
+            return cast("Kind", next(iter(found)).load())
+        module, colon, function = name.partition(":")
+        if colon:
+            return cast("Kind", getattr(import_module(module), function))
+    except (ImportError, AttributeError) as error:
+        raise InputError("kind", f"{name} cannot be loaded: {error}.", "Mend it, then restart the bot.") from error
+    known = ", ".join(sorted(entry_points(group="botyard.bots").names))
+    raise InputError("kind", f"there is no kind {name!r}.", f"Known: {known}; or write package.module:function.")

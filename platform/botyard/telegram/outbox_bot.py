@@ -1,0 +1,131 @@
+"""The bot that handlers are given: what it sends is noted, and goes out after the update's commit. See docs/bots.md."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from telegram import Chat, Message
+from telegram.ext import BaseRateLimiter, ExtBot
+from telegram.request import BaseRequest
+from telegram.request._requestparameter import RequestParameter
+
+from botyard.telegram.run import Lane, Send, UpdateRun, current_run
+
+# Calls whose answer nobody needs before the handler goes on. Everything else (get…, uploads, polls, invite links,
+# invoices) goes to Telegram at once.
+_SENDING: Final = frozenset({
+    "sendMessage", "sendPhoto", "sendAudio", "sendDocument", "sendVideo", "sendAnimation", "sendVoice",
+    "sendVideoNote", "sendSticker", "sendLocation", "sendVenue", "sendContact",
+})  # fmt: skip
+_CHANGING: Final = frozenset({
+    "editMessageText", "editMessageCaption", "editMessageReplyMarkup", "editMessageMedia", "deleteMessage",
+    "deleteMessages", "pinChatMessage", "unpinChatMessage", "setMessageReaction",
+})  # fmt: skip
+_ANSWERING: Final = frozenset({
+    "answerCallbackQuery", "answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery",
+})  # fmt: skip
+QUEUED: Final = _SENDING | _CHANGING | _ANSWERING
+
+
+class Capture(BaseRateLimiter[Any]):
+    """Stands where python-telegram-bot asks its rate limiter, which sees every call with its parameters complete.
+
+    Args:
+        profile: the answer to ``getMe``, so that building an application needs no network.
+    """
+
+    def __init__(self, profile: dict[str, Any]) -> None:
+        self._profile = profile
+
+    async def initialize(self) -> None:
+        """Nothing to open."""
+
+    async def shutdown(self) -> None:
+        """Nothing to close."""
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, bool | dict[str, Any] | list[dict[str, Any]]]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: Any,  # noqa: ARG002 - the outbox has limits of its own
+    ) -> bool | dict[str, Any] | list[dict[str, Any]]:
+        """Note a send and answer ``True``, or let the call through to Telegram."""
+        if endpoint == "getMe":
+            return self._profile
+        run = current_run.get(None)
+        if run is None or endpoint not in QUEUED:
+            return await callback(*args, **kwargs)
+        params = {}
+        for key, value in data.items():
+            parameter = RequestParameter.from_input(key, value)
+            if parameter.input_files:
+                return await callback(*args, **kwargs)
+            if parameter.value is not None:
+                params[key] = parameter.value
+        run.queue(_as_send(run, endpoint, params))
+        return True
+
+
+class OutboxBot(ExtBot[Any]):
+    """``ExtBot`` whose sends return a message with a provisional id.
+
+    Args:
+        token: the bot's token.
+        base_url: the Bot API's base, with ``{token}``.
+        request: the pool shared by all bots.
+        profile: the answer to ``getMe``.
+    """
+
+    def __init__(self, token: str, base_url: str, request: BaseRequest, profile: dict[str, Any]) -> None:
+        super().__init__(
+            token, base_url=base_url, request=request, get_updates_request=request, rate_limiter=Capture(profile)
+        )
+
+    async def _send_message(self, endpoint: str, data: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        # python-telegram-bot hands a bare True through, so only here can it become the message handlers expect.
+        result = await super()._send_message(endpoint, data, *args, **kwargs)
+        run = current_run.get(None)
+        if result is not True or run is None or data.get("inline_message_id"):
+            return result
+        from_send = endpoint in _SENDING
+        message_id = run.last_provisional_id() if from_send else data["message_id"]
+        message = Message(
+            message_id=message_id,
+            date=datetime.now(UTC),
+            chat=_chat_of(data["chat_id"]),
+            from_user=self.bot,
+            text=data.get("text"),
+            caption=data.get("caption"),
+        )
+        message.set_bot(self)
+        if from_send:
+            self._insert_callback_data(message)
+        return message
+
+
+def _chat_of(chat_id: Any) -> Chat:
+    number = int(chat_id) if str(chat_id).lstrip("-").isdigit() else 0
+    return Chat(number, Chat.PRIVATE if number > 0 else Chat.SUPERGROUP)
+
+
+def _as_send(run: UpdateRun, endpoint: str, params: dict[str, Any]) -> Send:
+    chat = params.get("chat_id")
+    return Send(
+        method=endpoint,
+        params=params,
+        chat_key=run.chat_key if chat is None else str(chat),
+        lane=Lane.URGENT if endpoint in _ANSWERING else Lane.REPLY,
+        after=min(provisional_ids(params), default=None),
+    )
+
+
+def provisional_ids(params: dict[str, Any]) -> list[int]:
+    """The provisional message ids among a call's parameters."""
+    reply = params.get("reply_parameters")
+    found = [params.get("message_id"), *(params.get("message_ids") or ())]
+    if isinstance(reply, dict):
+        found.append(reply.get("message_id"))
+    return [number for number in found if isinstance(number, int) and number < 0]

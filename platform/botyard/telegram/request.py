@@ -1,0 +1,141 @@
+"""HTTP to the Bot API: python-telegram-bot's request interface on aiohttp.
+
+httpx asks every open connection for its socket's state at each send, which takes most of a send's time when many are
+under way; aiohttp does not. The texts of aiohttp's exceptions contain the address, and with it the token: none of
+them is let out.
+"""
+
+from typing import Any, NoReturn
+
+import aiohttp
+import orjson
+from telegram._utils.defaultvalue import DEFAULT_NONE
+from telegram._utils.types import ODVInput
+from telegram.error import NetworkError, TelegramError, TimedOut
+from telegram.request import BaseRequest, RequestData
+
+_SURELY_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class NotSent(NetworkError):
+    """The request surely did not reach the Bot API: repeating it cannot repeat a message."""
+
+
+class Unanswered(TimedOut):
+    """The request may have reached the Bot API, but no answer came."""
+
+
+class JsonBody:
+    """A request's body that is JSON already; it stands in for python-telegram-bot's ``RequestData``.
+
+    Args:
+        payload: the encoded parameters.
+    """
+
+    contains_files = False
+
+    def __init__(self, payload: bytes) -> None:
+        self.json_payload = payload
+
+
+class AiohttpRequest(BaseRequest):
+    """One connection pool for all bots of an event loop.
+
+    Args:
+        timeout: seconds to wait for an answer.
+        connections: how many may be open at once.
+    """
+
+    def __init__(self, timeout: float, connections: int = 100) -> None:
+        self._read_timeout = timeout
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=timeout)
+        self._upload_timeout = aiohttp.ClientTimeout(total=120, connect=5, sock_connect=5)
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds to wait for an answer."""
+        return self._read_timeout
+
+    async def initialize(self) -> None:
+        """Open the pool, in the running loop."""
+        if self._session is None:
+            # The keep-alive is shorter than the server's: a connection that it closed would fail the next send.
+            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=20)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+
+    async def shutdown(self) -> None:
+        """Nothing: one bot's end must not close the pool of the others."""
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """The answer as JSON; the body of an answer that is none is not repeated in the error.
+
+        Raises:
+            TelegramError: it is not a JSON object.
+        """
+        try:
+            answer = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise TelegramError("The answer is not JSON") from None
+        return answer
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | JsonBody | None = None,
+        read_timeout: ODVInput[float] = DEFAULT_NONE,
+        write_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002 - aiohttp knows no such time
+        connect_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002 - one pool, one time to connect
+        pool_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002 - same
+    ) -> tuple[int, bytes]:
+        """Call the Bot API once.
+
+        Raises:
+            NotSent: no connection was made.
+            Unanswered: the connection broke, or no answer came in time.
+        """
+        await self.initialize()
+        body, headers = _encode(request_data)
+        timeout = self._upload_timeout if isinstance(body, aiohttp.FormData) else self._timeout
+        if isinstance(read_timeout, int | float):
+            timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=read_timeout)
+        assert self._session is not None  # noqa: S101 - made two lines above
+        try:
+            async with self._session.request(method, url, data=body, headers=headers, timeout=timeout) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _hide(error)
+
+
+def _encode(data: RequestData | JsonBody | None) -> tuple[bytes | aiohttp.FormData | None, dict[str, str]]:
+    if data is None:
+        return None, {}
+    if not data.contains_files:
+        return data.json_payload, {"Content-Type": "application/json"}
+    assert isinstance(data, RequestData)  # noqa: S101 - a JsonBody contains no files
+    form = aiohttp.FormData()
+    for name, text in data.json_parameters.items():
+        form.add_field(name, text)
+    for name, (filename, content, mime) in data.multipart_data.items():
+        form.add_field(name, content, filename=filename, content_type=mime)
+    return form, {}
+
+
+def _hide(error: Exception) -> NoReturn:
+    name = type(error).__name__
+    if isinstance(error, _SURELY_NOT_SENT):
+        raise NotSent(name) from None
+    raise Unanswered(name) from None

@@ -1,0 +1,72 @@
+"""Structured logs: a constant event name, facts as key-values, ids not objects. See docs/watching.md."""
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+from structlog.types import EventDict, Processor
+
+from botyard.settings import Settings
+from botyard.telemetry.redaction import redact, redact_tree
+
+# Libraries that write an address, and with it a token, at INFO.
+_QUIET: Final = ("httpx", "httpcore", "telegram", "aiohttp")
+# Celery says "received" and "succeeded" of every ticket.
+_CHATTY: Final = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "celery.worker.consumer.connection")
+
+
+def _redacted(_: Any, __: str, event: EventDict) -> EventDict:
+    return {key: redact_tree(value) for key, value in event.items()}
+
+
+class _RedactedText(logging.Filter):
+    """Masks what other libraries log, arguments and tracebacks included, before any formatter sees it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, str):
+            record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+def configure_logs(settings: Settings, process: str) -> None:
+    """Send every log of this process, ours and the libraries', through one redacting renderer to stderr.
+
+    Args:
+        settings: level and format.
+        process: which process type speaks, as in the Procfile.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redacted,
+    ]
+    renderer: Processor = structlog.processors.JSONRenderer()
+    if settings.log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_RedactedText())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in (*_QUIET, *_CHATTY):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(process=process)

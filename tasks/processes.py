@@ -1,0 +1,177 @@
+"""What one worker process keeps between tasks, and when it is made: after the fork, on first use.
+
+In a prefork child one loop thread serves everything. In a threads pool each slot has a loop for updates, and deliveries
+share one loop with one connection pool.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from celery import signals
+from celery.concurrency.thread import TaskPool as ThreadsPool
+from redis import Redis
+
+from botyard.delivery.calls import ApiClient
+from botyard.delivery.outbox import bots_with_due_rows
+from botyard.delivery.slice import SendingSlice
+from botyard.hosting import Host
+from botyard.limiter import Limiter
+from botyard.mailbox.clock import Clock, sweep_once
+from botyard.mailbox.keeping import Keeper
+from botyard.mailbox.leases import Renewer
+from botyard.mailbox.protocol import times_of
+from botyard.mailbox.tickets import CeleryTickets
+from botyard.processing.slice import INFRASTRUCTURE, Slice, Tools
+from botyard.settings import get_settings
+from botyard.telemetry import metrics
+from botyard.telemetry.logs import configure_logs
+from botyard.telemetry.reports import configure_reports
+from db.engine import forget_connections
+from tasks.loops import LoopThread, SlotLoops
+
+_SQL_SWEEP_SECONDS = 2.0
+_FLUSH_SECONDS = 1.0
+
+
+class WorkerProcess:
+    """Loops, clients and threads of one worker process.
+
+    Args:
+        slots: whether updates run on a loop per thread (threads pool) or on the process' loop (prefork).
+    """
+
+    def __init__(self, *, slots: bool) -> None:
+        from tasks import app  # noqa: PLC0415 - the application imports this module to connect its signals
+
+        self.settings = get_settings()
+        self.database = ThreadPoolExecutor(self.settings.database_pool_size, thread_name_prefix="database")
+        self.redis = Redis.from_url(
+            self.settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2, health_check_interval=25
+        )
+        self.keeper = Keeper(self.redis, times_of(self.settings))
+        self.tickets = CeleryTickets(app)
+        self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets)
+        self.loop = LoopThread()
+        self._slots = SlotLoops() if slots else None
+        self._local = threading.local()
+        self._shared_host: Host | None = None
+        self._sender: SendingSlice | None = None
+        self._clock = Clock(
+            [
+                (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
+                (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
+                (_SQL_SWEEP_SECONDS, self.wake_sleepers),
+            ],
+            self.settings.clock_seconds,
+            passing=INFRASTRUCTURE,
+        )
+
+    def process_updates(self, telegram_id: int, ticket: str, stamp: int | None, queue: str) -> None:
+        """Work one slice of a bot's updates."""
+        if self._slots is None:
+            self.loop.run(lambda: Slice(self._host(), self.tools, telegram_id, ticket, queue).run(stamp))
+            return
+        self._slots.run(lambda: self._on_own_host(telegram_id, ticket, stamp, queue))
+
+    def deliver(self, bot_id: int, ticket: str, stamp: int | None) -> None:
+        """Work one slice of a bot's outbox."""
+        self.loop.run(lambda: self._deliver(bot_id, ticket, stamp))
+
+    def wake_sleepers(self) -> None:
+        """The net under lost wake-ups: bots with rows that are due have a sender."""
+        for bot_id in bots_with_due_rows():
+            ticket = self.keeper.wake(bot_id)
+            if ticket is not None:
+                self.tickets.send(ticket)
+
+    def repair(self) -> None:
+        """Every sweep once: what the clocks do, for when there is none."""
+        sweep_once(self.keeper, self.tickets)
+        self.wake_sleepers()
+
+    def stop(self) -> None:
+        """End the threads; a last flush of the figures."""
+        self._clock.stop()
+        self.tools.renewer.stop()
+        metrics.flush(self.redis)
+        self.loop.stop()
+
+    def _host(self) -> Host:
+        if self._shared_host is None:
+            self._shared_host = Host(self.settings, self.database)
+        return self._shared_host
+
+    async def _on_own_host(self, telegram_id: int, ticket: str, stamp: int | None, queue: str) -> None:
+        if not hasattr(self._local, "host"):
+            self._local.host = Host(self.settings, self.database)
+        await Slice(self._local.host, self.tools, telegram_id, ticket, queue).run(stamp)
+
+    async def _deliver(self, bot_id: int, ticket: str, stamp: int | None) -> None:
+        host = self._host()
+        api = self._api(host)
+        limiter = Limiter(host.redis, self.settings)
+        await SendingSlice(host, api, limiter, self.keeper, self.tools.renewer, self.tickets).run(bot_id, ticket, stamp)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - lives as long as the process
+    def _api(self, host: Host) -> ApiClient:
+        return ApiClient(host.request, self.settings.backoff_seconds)
+
+
+_lock = threading.Lock()
+_process: list[WorkerProcess] = []
+
+
+def worker_process(*, slots: bool = False) -> WorkerProcess:
+    """This process' one ``WorkerProcess``, made on first use."""
+    with _lock:
+        if not _process:
+            _process.append(WorkerProcess(slots=slots))
+        return _process[0]
+
+
+def _in_child(**_: Any) -> None:
+    """A prefork child begins: what it inherited of connections is not its own."""
+    forget_connections()
+    worker_process()
+
+
+def _when_ready(sender: Any = None, **_: Any) -> None:
+    """A threads worker is ready: it has no children, so everything lives here."""
+    if isinstance(getattr(sender, "pool", None), ThreadsPool):
+        worker_process(slots=True)
+    _say_ready()
+
+
+def _say_ready(**_: Any) -> None:
+    """A supervisor that waits for this process is told by a file."""
+    if told := os.environ.get("BOTYARD_READY_FILE"):
+        Path(told).touch()
+
+
+def _on_exit(**_: Any) -> None:
+    if _process:
+        _process[0].stop()
+
+
+def _configure(**_: Any) -> None:
+    configure_logs(get_settings(), "worker")
+    configure_reports(get_settings(), "worker")
+
+
+def connect_signals() -> None:
+    """Hook into Celery's life cycle."""
+    hooks: list[tuple[Any, Callable[..., Any]]] = [
+        (signals.setup_logging, _configure),
+        (signals.worker_process_init, _in_child),
+        (signals.worker_ready, _when_ready),
+        (signals.beat_init, _say_ready),
+        (signals.worker_process_shutdown, _on_exit),
+        (signals.worker_shutdown, _on_exit),
+    ]
+    for signal, hook in hooks:
+        signal.connect(hook, weak=False)
