@@ -1,0 +1,126 @@
+"""Whether it lives, whether it can work, and its figures. See docs/watching.md."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any, Final
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from botyard.settings import get_settings
+from botyard.telegram.run import Lane
+from botyard.telemetry import metrics
+from db.engine import get_engine
+
+router = APIRouter()
+
+_BOTS_LOOKED_AT: Final = 1000
+_OUTBOX = """
+SELECT lane, count(*), extract(epoch FROM clock_timestamp() - min(created_at)) FROM outbox
+ WHERE state IN ('queued', 'retry', 'sending') GROUP BY lane
+"""
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """The process lives."""
+    return {"status": "ok"}
+
+
+@router.get("/ready")
+async def ready(request: Request, response: Response) -> dict[str, str]:
+    """What it depends on can be reached; 503 when something cannot. States only, no details for strangers."""
+    states = {"redis": await _redis_state(request.app.state.redis)}
+    states |= await asyncio.get_running_loop().run_in_executor(None, _database_states)
+    if set(states.values()) != {"ok"}:
+        response.status_code = 503
+    return states
+
+
+async def _redis_state(redis: "Redis") -> str:
+    try:
+        await redis.ping()
+    except RedisError:
+        return "unreachable"
+    return "ok"
+
+
+def _database_states() -> dict[str, str]:
+    try:
+        with get_engine("system").connect() as connection:
+            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except SQLAlchemyError:
+        return {"database": "unreachable", "migrations": "unknown"}
+    return {"database": "ok", "migrations": "ok" if found else "missing"}
+
+
+@router.get("/metrics")
+async def show_metrics(request: Request) -> Response:
+    """Everything that is counted, for Prometheus: to this machine, or with the bearer token of METRICS_TOKEN."""
+    _check_reader(request)
+    redis = request.app.state.redis
+    stored = await redis.hgetall(metrics.HASH)
+    found = [*metrics.families(stored), *await _mailbox_gauges(redis)]
+    found += await asyncio.get_running_loop().run_in_executor(None, _outbox_gauges)
+    registry = CollectorRegistry()
+    registry.register(_Once(found))
+    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class _Once:
+    """A collector of families that are at hand."""
+
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        return iter(self._found)
+
+
+def _check_reader(request: Request) -> None:
+    token = get_settings().metrics_token
+    if token is not None:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            return
+    elif request.client is not None and ip_address(request.client.host).is_loopback:
+        return
+    raise HTTPException(404)
+
+
+async def _mailbox_gauges(redis: "Redis") -> list[Metric]:
+    depth = GaugeMetricFamily("mailbox_updates", "Updates accepted and not yet processed", labels=["bot"])
+    age = GaugeMetricFamily("mailbox_oldest_seconds", "Age of the oldest such update", labels=["bot"])
+    bots: list[Any] = await redis.zrange("by:bots", 0, _BOTS_LOOKED_AT - 1)
+    for bot in (raw.decode() for raw in bots):
+        waiting: list[Any] = await redis.zrange(f"by:chats:{bot}", 0, 99)
+        chats = [chat.decode() for chat in waiting]
+        pipe: Any = redis.pipeline(transaction=False)
+        pipe.hget(f"by:bot:{bot}", "held")
+        for chat in chats:
+            pipe.lindex(f"by:box:{bot}:{chat}", 0)
+        held, *heads = await pipe.execute()
+        stamps = [int(head.split(b" ", 2)[1]) / 1000 for head in heads if head]
+        depth.add_metric([bot], float(held or 0))
+        age.add_metric([bot], max(0.0, time.time() - min(stamps)) if stamps else 0.0)
+    return [depth, age]
+
+
+def _outbox_gauges() -> list[Metric]:
+    rows = GaugeMetricFamily("outbox_rows", "Calls of the Bot API still to be made", labels=["lane"])
+    age = GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest of them", labels=["lane"])
+    with get_engine("system").connect() as connection:
+        found = {lane: (count, seconds) for lane, count, seconds in connection.exec_driver_sql(_OUTBOX)}
+    for lane in Lane:
+        count, seconds = found.get(int(lane), (0, 0))
+        rows.add_metric([lane.name.lower()], count)
+        age.add_metric([lane.name.lower()], float(seconds))
+    return [rows, age]

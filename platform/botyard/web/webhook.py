@@ -1,0 +1,173 @@
+"""The webhook receiver: a bare ASGI path beside the framework, because every update passes here. See docs/webhook.md.
+
+Source: https://core.telegram.org/bots/api#setwebhook
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from botyard.bots.registry import Intake, find_intake
+from botyard.mailbox.inbound import Mailboxes
+from botyard.mailbox.protocol import mailbox_entry
+from botyard.mailbox.tickets import TicketQueue
+from botyard.telegram.keys import chat_key
+from botyard.telemetry import metrics
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+PREFIX: Final = "/webhook/"
+_MAX_BODY: Final = 1024 * 1024
+_LARGEST_ID: Final = 2**53
+_RETRY_AFTER: Final = (b"retry-after", b"2")
+_KNOWN_SECONDS: Final = 10.0
+_UNKNOWN_SECONDS: Final = 1.0
+_MOST_CACHED: Final = 100_000
+
+
+class Intakes:
+    """Whose webhook a path is, remembered for a few seconds; a known one outlives an absent database."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, tuple[float, Intake | None]] = {}
+
+    async def find(self, public_id: str) -> Intake | None:
+        """The bot behind a path.
+
+        Raises:
+            SQLAlchemyError: it was never seen, and the database cannot be asked.
+        """
+        until, intake = self._cache.get(public_id, (0.0, None))
+        if time.monotonic() < until:
+            return intake
+        try:
+            intake = await asyncio.get_running_loop().run_in_executor(None, find_intake, public_id)
+        except SQLAlchemyError:
+            if intake is None:
+                raise
+            log.warning("intake_not_refreshed")
+        if len(self._cache) >= _MOST_CACHED:
+            self._cache.clear()
+        life = _UNKNOWN_SECONDS if intake is None else _KNOWN_SECONDS
+        self._cache[public_id] = (time.monotonic() + life, intake)
+        return intake
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """The request is not taken in; Telegram, or whoever it was, gets this status."""
+
+    status: int
+
+
+class Webhook:
+    """Takes updates in.
+
+    Args:
+        mailboxes: where they go.
+        tickets: where the tickets go that they cause.
+        intakes: whose webhook a path is.
+    """
+
+    def __init__(self, mailboxes: Mailboxes, tickets: TicketQueue, intakes: Intakes) -> None:
+        self._mailboxes = mailboxes
+        self._tickets = tickets
+        self._intakes = intakes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: 200 only when Redis has the update, 503 when Telegram is to bring it again."""
+        try:
+            status = await self._take_in(scope, receive)
+        except Refusal as refusal:
+            status = refusal.status
+        except (RedisError, SQLAlchemyError, OSError) as error:
+            log.warning("update_not_accepted", error=type(error).__name__)
+            status = 503
+        except Exception:
+            # The edge of the process: whatever it was, the update is not ours yet, so it must come again.
+            log.exception("update_not_accepted")
+            status = 503
+        metrics.ACKNOWLEDGED.inc(status=status)
+        await _answer(send, status)
+
+    async def _take_in(self, scope: Scope, receive: Receive) -> int:
+        if scope["method"] != "POST":
+            raise Refusal(405)
+        intake = await self._intakes.find(scope["path"][len(PREFIX) :])
+        if intake is None:
+            raise Refusal(404)
+        headers = dict(scope["headers"])
+        _check_secret(headers, intake)
+        if not headers.get(b"content-type", b"").lower().startswith(b"application/json"):
+            raise Refusal(415)
+        body = await _read(headers, receive)
+        update, update_id = _parse(body)
+        entry = mailbox_entry(body)
+        accepted = await self._mailboxes.accept(intake.telegram_id, chat_key(update), update_id, entry)
+        if accepted.verdict == "full":
+            raise Refusal(503)
+        self._tickets.send_soon(accepted.ticket)
+        return 200
+
+
+def _check_secret(headers: dict[bytes, bytes], intake: Intake) -> None:
+    given = headers.get(b"x-telegram-bot-api-secret-token", b"")
+    # Hashes are compared: their length says nothing, and a bot without a secret matches nothing.
+    if not given or not hmac.compare_digest(sha256(given).digest(), intake.secret_hash):
+        raise Refusal(401)
+
+
+async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """The body, read no further than it may be long."""
+    announced = headers.get(b"content-length", b"0")
+    if not announced.isdigit() or int(announced) > _MAX_BODY:
+        raise Refusal(413)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400)
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > _MAX_BODY:
+            raise Refusal(413)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _parse(body: bytes) -> tuple[dict[str, Any], int]:
+    try:
+        update = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refusal(400) from None
+    update_id = update.get("update_id") if isinstance(update, dict) else None
+    # Telegram's ids are positive; negative ones are ours, for replays. Lua counts exactly up to 2^53.
+    if type(update_id) is not int or not 0 <= update_id < _LARGEST_ID:
+        raise Refusal(400)
+    return update, update_id
+
+
+async def _answer(send: Send, status: int) -> None:
+    headers = [(b"content-length", b"0")]
+    if status == 503:
+        headers.append(_RETRY_AFTER)
+    if status == 413:
+        # What is left of the body is not read: the connection cannot be used again.
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
