@@ -1,0 +1,65 @@
+# `make help` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := platform/botyard tasks bots db tests benchmarks celeryconfig.py
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test check bench faults clean lock
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.runtime  ## Make the environment in .venv and install what Botyard runs on
+
+setup-dev: $(VENV)/.tests
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Botyard needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made here. On Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8 2>/dev/null || true
+
+# uv installs the pinned set in seconds; pip does the same where uv cannot.
+define install
+	@echo "Installing $(1) into $(VENV) …"
+	@if [ -x $(BIN)/uv ] && $(BIN)/uv pip install --quiet --python $(BIN)/python $(foreach f,$(1),-r $(f)); then :; \
+	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(foreach f,$(1),-r $(f)); fi
+endef
+
+$(VENV)/.runtime: requirements.txt pyproject.toml | $(BIN)/python
+	$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.runtime requirements-dev.txt
+	$(call install,requirements-dev.txt)
+	@touch $@
+
+run: setup  ## Start everything, with a demo bot to chat with in the browser; Ctrl-C stops it
+	@exec $(BIN)/botyard run
+
+test: setup-dev  ## Run all tests; at most 15 minutes
+	@$(BIN)/pytest --cov --cov-report=term:skip-covered -q
+
+check: setup-dev  ## Format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup-dev  ## Measure, print a table, write benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+faults: setup-dev  ## Kill processes under load, write tests/faults/results.json
+	@$(BIN)/python -m tests.faults
+
+clean:  ## Remove the environment and caches; the state in .botyard stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
+
+lock: setup  ## Compile the pins of requirements*.in anew
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
+	@echo "-e ." >> requirements.txt
+	@grep -v '^-e' requirements.txt > $(VENV)/constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate -c $(VENV)/constraints.txt \
+	  requirements-dev.in -o requirements-dev.txt

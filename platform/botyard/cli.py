@@ -1,0 +1,102 @@
+"""The ``botyard`` command. Each subcommand imports only what it needs, so that the supervisor stays small."""
+
+import asyncio
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from botyard.errors import InputError
+
+app = typer.Typer(help="A home for a yard full of Telegram bots.", no_args_is_help=True, add_completion=True)
+keys = typer.Typer(help="Keys that encrypt tokens at rest.", no_args_is_help=True)
+bot = typer.Typer(help="Bots.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(bot, name="bot")
+
+
+@app.command()
+def run() -> None:
+    """Run everything on this machine, with a demo bot to chat with in the browser."""
+    from botyard.running.start import run as start  # noqa: PLC0415
+    from botyard.settings import read_settings  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(start(read_settings())))
+
+
+@app.command()
+def migrate() -> None:
+    """Create the database and its roles if they are missing, and bring the tables up to date."""
+    from db.migrate import upgrade  # noqa: PLC0415
+
+    upgrade()
+    print("The database is up to date.")  # noqa: T201
+
+
+@app.command()
+def poller() -> None:
+    """Fetch updates by long polling, for bots that no webhook can reach."""
+    from botyard.polling import run as poll  # noqa: PLC0415
+
+    asyncio.run(poll())
+
+
+@app.command()
+def flower() -> None:
+    """Show Celery's tasks: on the loopback, behind a password, read-only."""
+    from botyard.running.flower import run as watch  # noqa: PLC0415
+
+    watch()
+
+
+@app.command()
+def demo() -> None:
+    """Register the demo bot with the simulator and connect it."""
+    from botyard.running.demo import connect  # noqa: PLC0415
+
+    asyncio.run(connect(os.environ.get("BOTYARD_DEMO_TOKEN", "")))
+
+
+@keys.command()
+def generate() -> None:
+    """Print a new key for SECRET_KEY."""
+    from cryptography.fernet import Fernet  # noqa: PLC0415
+
+    print(Fernet.generate_key().decode())  # noqa: T201
+
+
+@bot.command()
+def add(
+    kind: Annotated[str, typer.Option(help="An installed kind, or package.module:function.")] = "demo",
+    queue: Annotated[str, typer.Option(help="updates for quick bots, slow for all others.")] = "slow",
+) -> None:
+    """Add a bot; its token is asked for, so that it stands in no history of a shell."""
+    from botyard.bots.services import NewBot, add_bot  # noqa: PLC0415
+    from botyard.settings import get_settings  # noqa: PLC0415
+    from botyard.telegram.request import AiohttpRequest  # noqa: PLC0415
+
+    token = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Token", hide_input=True)
+
+    async def connect() -> int:
+        settings = get_settings()
+        request = AiohttpRequest(settings.api_timeout_seconds)
+        try:
+            return await add_bot(NewBot(token, kind, settings.api_url, queue), request, settings)
+        finally:
+            await request.close()
+
+    print(f"Bot {asyncio.run(connect())} is connected.")  # noqa: T201
+
+
+def main() -> None:
+    """Run the command; what a person can mend ends as one line."""
+    try:
+        app()
+    except InputError as error:
+        print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The small formation: the Procfile's roles in few processes, for one machine. See docs/running.md."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from botyard.settings import Settings
+from botyard.supervisor import Process, Step
+
+SERVERS, WORK, WATCH = range(3)
+_STOP_SECONDS: Final = 30
+_START_SECONDS: Final = 60
+_BIN: Final = Path(sys.executable).parent
+
+
+def celery_command(*words: str) -> list[str]:
+    """Celery of this environment, without its banner."""
+    return [str(_BIN / "celery"), "--quiet", "-A", "tasks", *words]
+
+
+def worker_command(name: str, queues: str, pool: str, slots: int) -> list[str]:
+    """A worker of these queues."""
+    quick = ("--without-mingle", "--without-gossip")
+    return celery_command("worker", "-n", f"{name}@%h", "-Q", queues, "-P", pool, "-c", str(slots), *quick)
+
+
+def web_command(settings: Settings) -> list[str]:
+    """The web process."""
+    address = ("--host", settings.web_host, "--port", str(settings.web_port), "--workers", str(settings.web_workers))
+    fast = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+    return [str(_BIN / "uvicorn"), "botyard.web:app", *address, *fast, "--timeout-graceful-shutdown", "10"]
+
+
+def simulator_command(settings: Settings, state: Path) -> list[str]:
+    """The simulated Telegram."""
+    address = ("--host", settings.simulator_host, "--port", str(settings.simulator_port))
+    return [sys.executable, "-m", "botyard.simulator", *address, "--state", str(state / "simulator.json")]
+
+
+def botyard_command(*words: str) -> list[str]:
+    """This very program."""
+    return [sys.executable, "-m", "botyard.cli", *words]
+
+
+def small_formation(settings: Settings, state: Path, environment: Mapping[str, str]) -> list[Process | Step]:
+    """Web, one prefork and one threads worker, beat, the simulator, and Flower last."""
+    logs = state / "logs"
+
+    def process(
+        name: str, argv: Sequence[str], ready: Callable[[], Awaitable[bool]] | None = None, stage: int = WORK
+    ) -> Process:
+        told = state / "ready" / name
+        told.parent.mkdir(mode=0o700, exist_ok=True)
+        told.unlink(missing_ok=True)
+        # A warm shutdown of a busy prefork pool hangs for half a minute; the soft one does not.
+        own = {**environment, "BOTYARD_READY_FILE": str(told), "REMAP_SIGTERM": "SIGQUIT"}
+        return Process(
+            name=name,
+            argv=argv,
+            env=own,
+            ready=ready or _told_by(told),
+            ready_seconds=_START_SECONDS,
+            stop_seconds=_STOP_SECONDS,
+            stage=stage,
+            log_file=logs / f"{name}.log",
+        )
+
+    web_ready = _answers(settings.web_host, settings.web_port)
+    simulator_ready = _answers(settings.simulator_host, settings.simulator_port)
+    return [
+        Step("migrate", botyard_command("migrate"), env=environment, stage=WORK),
+        process("simulator", simulator_command(settings, state), simulator_ready),
+        process("web", web_command(settings), web_ready),
+        process("worker", worker_command("worker", "updates,maintenance", "prefork", 2)),
+        process("threads", worker_command("threads", "slow,outbound", "threads", 16)),
+        process("beat", celery_command("beat")),
+        Step("demo", botyard_command("demo"), env=environment, stage=WATCH),
+        process("flower", botyard_command("flower"), _answers("127.0.0.1", settings.flower_port), stage=WATCH),
+    ]
+
+
+def _told_by(file: Path) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        return file.exists()  # noqa: ASYNC240 - a look at a local folder
+
+    return ready
+
+
+def _answers(host: str, port: int) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    return ready

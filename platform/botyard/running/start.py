@@ -1,0 +1,116 @@
+"""Starting and stopping everything on this machine. See docs/running.md."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_free_port
+from botyard.running.formation import SERVERS, small_formation
+from botyard.running.local_secrets import LocalSecrets, load_or_make
+from botyard.settings import Settings
+from botyard.supervisor import Console, Process, StateFolder, Step, Supervisor
+
+_DATABASE: Final = "botyard"
+
+
+def _postgres(state: Path, made: LocalSecrets) -> tuple[Process, dict[str, str]]:
+    server = PostgresServer(state / "postgres", free_port(), password=made.postgres_password)
+    server.initialise()
+    process = Process(
+        name="postgres",
+        argv=server.command(),
+        env=server.environment(),
+        stop_signal=server.stop_signal,
+        death_signal=server.stop_signal,
+        ready=server.ready,
+        stage=SERVERS,
+        log_file=state / "logs" / "postgres.log",
+        echo=False,
+    )
+    return process, {
+        "DATABASE_URL": server.url("botyard_app", made.application_password, _DATABASE),
+        "DATABASE_SYSTEM_URL": server.url("botyard_system", made.system_password, _DATABASE),
+        "DATABASE_OWNER_URL": server.url("postgres", made.postgres_password, _DATABASE),
+    }
+
+
+def _valkey(state: Path, made: LocalSecrets, settings: Settings) -> tuple[Process, dict[str, str]]:
+    fsync: Literal["always", "everysec"] = "always" if settings.durability == "machine" else "everysec"
+    server = ValkeyServer(state / "valkey", free_port(), password=made.redis_password, fsync=fsync)
+    server.initialise()
+    process = Process(
+        name="valkey",
+        argv=server.command(),
+        stop_signal=server.stop_signal,
+        death_signal=server.stop_signal,
+        ready=server.ready,
+        stage=SERVERS,
+        log_file=state / "logs" / "valkey.log",
+        echo=False,
+    )
+    return process, {"REDIS_URL": server.url}
+
+
+def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Mapping[str, str]]:
+    made = load_or_make(state)
+    (state / "logs").mkdir(mode=0o700, exist_ok=True)
+    processes: list[Process | Step] = []
+    environment = {
+        "STATE_DIR": str(state),
+        "API_URL": f"http://{settings.simulator_host}:{settings.simulator_port}",
+        "WEBHOOK_BASE_URL": f"http://127.0.0.1:{settings.web_port}",
+        "SECRET_KEY": made.secret_key,
+        "FLOWER_PASSWORD": made.flower_password,
+        "BOTYARD_DEMO_TOKEN": made.demo_token,
+        # The tickets are JSON and the broker is ours alone: Celery's warning about root is about neither.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+    }
+    if settings.secret_key is not None:
+        environment["SECRET_KEY"] = settings.secret_key.get_secret_value()
+    if settings.flower_password is not None:
+        environment["FLOWER_PASSWORD"] = settings.flower_password.get_secret_value()
+    if settings.database_url is None:
+        process, urls = _postgres(state, made)
+        processes.append(process)
+        environment |= urls
+    if settings.redis_url is None:
+        process, urls = _valkey(state, made, settings)
+        processes.append(process)
+        environment |= urls
+    return [*processes, *small_formation(settings, state, environment)], environment
+
+
+async def run(settings: Settings) -> int:
+    """Start everything, keep it running until Ctrl-C, stop everything; the exit status.
+
+    Raises:
+        InputError: a port is busy, the state folder cannot be used, or it is in use already.
+    """
+    state = settings.state_dir.absolute()
+    with StateFolder(state) as folder:
+        require_free_port("WEB_PORT", settings.web_port, settings.web_host)
+        require_free_port("SIMULATOR_PORT", settings.simulator_port, settings.simulator_host)
+        require_free_port("FLOWER_PORT", settings.flower_port)
+        processes, environment = _assemble(settings, state)
+        console = Console()
+
+        def tell() -> None:
+            for line in _greeting(settings, environment):
+                console("botyard", line)
+
+        try:
+            return await Supervisor(processes, state=folder, output=console).run(tell)
+        finally:
+            console.close()
+
+
+def _greeting(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    return [
+        "",
+        f"Botyard is running. Chat with the demo bot:  http://{settings.simulator_host}:{settings.simulator_port}/",
+        f"Tasks (Flower):  http://127.0.0.1:{settings.flower_port}/flower/",
+        f"    user {settings.flower_user}, password {environment['FLOWER_PASSWORD']}",
+        f"Health and figures:  http://127.0.0.1:{settings.web_port}/ready  /metrics",
+        f"State and logs are kept in {environment['STATE_DIR']}. Ctrl-C stops everything.",
+        "",
+    ]
