@@ -84,6 +84,11 @@ def one_statement() -> Iterator[cursor]:
         pooled.close()
 
 
+def storable(text: str) -> str:
+    """A text as PostgreSQL can keep it: without NUL, and without halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def is_reachable() -> bool:
     """Whether PostgreSQL answers on a fresh connection."""
     probe = create_engine(get_engine("statements").url, poolclass=NullPool, connect_args={"connect_timeout": 5})

@@ -4,8 +4,12 @@ owner: runs migrations and owns the tables. application: what bots and customers
 applies to it. system: sees every customer (dispatch, retention, backup).
 """
 
+from typing import Any, cast
+
+from psycopg2.extensions import encrypt_password
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.exc import DBAPIError
 
 from botyard.errors import InputError
 from botyard.settings import get_settings
@@ -31,15 +35,23 @@ def role_names() -> tuple[str, str]:
 
 
 def ensure_roles(connection: Connection) -> None:
-    """Create the application and system roles with the settings' passwords, or set these passwords anew."""
-    for field, bypass in (("database_url", "NOBYPASSRLS"), ("database_system_url", "BYPASSRLS")):
+    """Create the application and system roles with the settings' passwords, or set these passwords anew.
+
+    Raises:
+        InputError: the owner may not do that.
+    """
+    for field, rights in (("database_url", "NOBYPASSRLS"), ("database_system_url", "BYPASSRLS")):
         url = make_url(get_settings().require(field))
-        name, password = _quote(url.username or ""), url.password or ""
-        found = connection.execute(
-            text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": url.username}
-        ).scalar()
-        verb = "ALTER" if found else "CREATE"
-        literal = password.replace("'", "''")
-        connection.exec_driver_sql(
-            f"{verb} ROLE {name} LOGIN {bypass} NOSUPERUSER PASSWORD '{literal}'".replace("%", "%%")
-        )
+        name, password = url.username or "", url.password or ""
+        known = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}).scalar()
+        # Only a superuser may mention rights again, even unchanged ones; and the password travels as a verifier, so
+        # that it stands in no log of a failed statement.
+        verb = f"ALTER ROLE {_quote(name)}" if known else f"CREATE ROLE {_quote(name)} {rights}"
+        driver = connection.connection.driver_connection
+        verifier = encrypt_password(password, name, cast("Any", driver), "scram-sha-256")
+        try:
+            connection.exec_driver_sql(f"{verb} LOGIN PASSWORD '{verifier}'")
+        except DBAPIError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            remedy = "Create both roles by hand, or let a superuser own the database."
+            raise InputError(field.upper(), f"its role {name} cannot be prepared: {reason}.", remedy) from None

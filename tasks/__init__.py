@@ -1,9 +1,20 @@
 """The Celery application: ``celery -A tasks worker``. Tasks decide nothing; see docs/processing.md."""
 
-from celery import Celery
+from celery import Celery, signals
 
-import tasks.processes as _processes
+from tasks.process_logs import connect_logs
 
-app = Celery("botyard", include=["tasks.updates", "tasks.outbound", "tasks.maintenance"])
+app = Celery("botyard")
 app.config_from_object("celeryconfig")
-_processes.connect_signals()
+connect_logs()
+
+
+@signals.celeryd_init.connect(weak=False)
+def load_tasks(**_: object) -> None:
+    """A worker is being made: only workers need the tasks' bodies, and with them the bots; beat and Flower do not."""
+    import tasks.maintenance  # noqa: PLC0415
+    import tasks.outbound  # noqa: PLC0415
+    import tasks.updates  # noqa: F401, PLC0415
+    from tasks.processes import connect_processes  # noqa: PLC0415
+
+    connect_processes()

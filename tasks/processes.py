@@ -4,12 +4,11 @@ In a prefork child one loop thread serves everything. In a threads pool each slo
 share one loop with one connection pool.
 """
 
-import os
+import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from celery import signals
@@ -25,14 +24,13 @@ from botyard.mailbox.clock import Clock, sweep_once
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import times_of
-from botyard.mailbox.tickets import CeleryTickets
+from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.processing.slice import INFRASTRUCTURE, Slice, Tools
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
-from botyard.telemetry.logs import configure_logs
-from botyard.telemetry.reports import configure_reports
 from db.engine import forget_connections
 from tasks.loops import LoopThread, SlotLoops
+from tasks.process_logs import say_ready
 
 _SQL_SWEEP_SECONDS = 2.0
 _FLUSH_SECONDS = 1.0
@@ -46,15 +44,13 @@ class WorkerProcess:
     """
 
     def __init__(self, *, slots: bool) -> None:
-        from tasks import app  # noqa: PLC0415 - the application imports this module to connect its signals
-
         self.settings = get_settings()
         self.database = ThreadPoolExecutor(self.settings.database_pool_size, thread_name_prefix="database")
         self.redis = Redis.from_url(
             self.settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2, health_check_interval=25
         )
         self.keeper = Keeper(self.redis, times_of(self.settings))
-        self.tickets = CeleryTickets(app)
+        self.tickets = CeleryTickets(celery_producer())
         self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets)
         self.loop = LoopThread()
         self._slots = SlotLoops() if slots else None
@@ -134,6 +130,12 @@ def worker_process(*, slots: bool = False) -> WorkerProcess:
         return _process[0]
 
 
+def _before_fork(**_: Any) -> None:
+    """What was imported so far is shared with the children: the collector must not touch, and so copy, its pages."""
+    gc.collect()
+    gc.freeze()
+
+
 def _in_child(**_: Any) -> None:
     """A prefork child begins: what it inherited of connections is not its own."""
     forget_connections()
@@ -144,13 +146,7 @@ def _when_ready(sender: Any = None, **_: Any) -> None:
     """A threads worker is ready: it has no children, so everything lives here."""
     if isinstance(getattr(sender, "pool", None), ThreadsPool):
         worker_process(slots=True)
-    _say_ready()
-
-
-def _say_ready(**_: Any) -> None:
-    """A supervisor that waits for this process is told by a file."""
-    if told := os.environ.get("BOTYARD_READY_FILE"):
-        Path(told).touch()
+    say_ready()
 
 
 def _on_exit(**_: Any) -> None:
@@ -158,18 +154,12 @@ def _on_exit(**_: Any) -> None:
         _process[0].stop()
 
 
-def _configure(**_: Any) -> None:
-    configure_logs(get_settings(), "worker")
-    configure_reports(get_settings(), "worker")
-
-
-def connect_signals() -> None:
-    """Hook into Celery's life cycle."""
+def connect_processes() -> None:
+    """Hook into the life of worker processes."""
     hooks: list[tuple[Any, Callable[..., Any]]] = [
-        (signals.setup_logging, _configure),
+        (signals.worker_init, _before_fork),
         (signals.worker_process_init, _in_child),
         (signals.worker_ready, _when_ready),
-        (signals.beat_init, _say_ready),
         (signals.worker_process_shutdown, _on_exit),
         (signals.worker_shutdown, _on_exit),
     ]

@@ -50,12 +50,14 @@ def flower() -> None:
     watch()
 
 
-@app.command()
-def demo() -> None:
-    """Register the demo bot with the simulator and connect it."""
+@app.command(hidden=True)
+def prepare() -> None:
+    """What `botyard run` does before the workers start: migrate, and connect the demo bot."""
     from botyard.running.demo import connect  # noqa: PLC0415
+    from db.migrate import upgrade  # noqa: PLC0415
 
-    asyncio.run(connect(os.environ.get("BOTYARD_DEMO_TOKEN", "")))
+    upgrade()
+    asyncio.run(connect(os.environ["BOTYARD_DEMO_TOKEN"]))
 
 
 @keys.command()

@@ -113,5 +113,6 @@ async def run() -> None:
     """The poller process."""
     settings = get_settings()
     configure_logs(settings, "poller")
-    configure_reports(settings, "poller")
+    if settings.sentry_dsn is not None:
+        configure_reports(settings, "poller")
     await Poller(settings).run()

@@ -1,20 +1,22 @@
 """Every setting of Botyard: one typed object, read once from the environment, loud on a bad value."""
 
+from base64 import urlsafe_b64decode
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from botyard.errors import InputError
 
+_FERNET_BYTES = 32
+
 
 class Settings(BaseSettings):
     """The settings of one process; the variable is the field's name in capitals, ``.env`` is read too."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", allow_inf_nan=False)
 
     environment: Literal["development", "staging", "production"] = "development"
     state_dir: Path = Path(".botyard")
@@ -94,9 +96,11 @@ class Settings(BaseSettings):
     def _keys_are_fernet(cls, value: SecretStr | None) -> SecretStr | None:
         for key in value.get_secret_value().split(",") if value else ():
             try:
-                Fernet(key.strip())
+                decoded = urlsafe_b64decode(key.strip())
             except ValueError:
-                raise ValueError("is not a Fernet key; make one with `botyard keys generate`") from None
+                decoded = b""
+            if len(decoded) != _FERNET_BYTES:
+                raise ValueError("is not a Fernet key; make one with `botyard keys generate`")
         return value
 
     @model_validator(mode="after")

@@ -21,11 +21,15 @@ from botyard.delivery.outbox import Result, Row, Verdict
 from botyard.telegram.address import method_url
 from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered
 from botyard.telegram.run import of_provisional_id
+from botyard.telemetry.redaction import redact
+from db.engine import storable
 
 _MAX_FAILURES: Final = 3
 _LONGEST_WAIT: Final = 30.0
 _HEALTHY_SECONDS: Final = 30.0
 _UNAUTHORIZED_SECONDS: Final = 60.0
+_LONGEST_FLOOD: Final = 86_400.0
+_LARGEST_ID: Final = 2**53
 
 
 class ApiClient:
@@ -48,12 +52,14 @@ class ApiClient:
             answer = await self._request.post(url, JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
         except TelegramError as error:
             return self._judge(row, error, api_url)
+        except Exception as error:  # noqa: BLE001 - an answer unlike any of the Bot API's; one row must not end them all
+            return self._judge(row, Unanswered(f"an answer that makes no sense ({type(error).__name__})"), api_url)
         self._answered[api_url] = time.monotonic()
-        message_id = answer.get("message_id") if isinstance(answer, dict) else None
-        return Result(row.id, row.attempt, "sent", message_id)
+        return Result(row.id, row.attempt, "sent", _message_id(answer))
 
     def _judge(self, row: Row, error: TelegramError, api_url: str) -> Result:
-        text = f"{type(error).__name__}: {error.message}"[:500]
+        # A proxy's answer may repeat our address, and with it the token.
+        text = storable(redact(f"{type(error).__name__}: {error.message}"))[:500]
         if isinstance(error, RetryAfter):
             self._answered[api_url] = time.monotonic()
             wait = wait_of(error)
@@ -93,7 +99,13 @@ class ApiClient:
 def wait_of(error: RetryAfter) -> float:
     """The seconds that a 429 asks for."""
     wait = error.retry_after
-    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+    seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+    return min(max(seconds, 0.0), _LONGEST_FLOOD)
+
+
+def _message_id(answer: Any) -> int | None:
+    found = answer.get("message_id") if isinstance(answer, dict) else None
+    return found if type(found) is int and 0 < found < _LARGEST_ID else None
 
 
 def with_real_ids(params: dict[str, Any], real: Mapping[tuple[int, int], int | None]) -> dict[str, Any] | None:

@@ -61,10 +61,15 @@ class Mailboxes:
             return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw))
         return Accepted(raw.decode())
 
-    async def take(self, bot: int, ticket: str, token: str, stamp: int | None, queue: str) -> Held | None:
-        """Lease the chat that has waited longest; nothing: the ticket is retired, leave without ``finish``."""
+    async def take(
+        self, bot: int, ticket: str, token: str, stamp: int | None, queue: str, *, holding: bool = False
+    ) -> Held | None:
+        """Lease the chat that has waited longest.
+
+        Nothing: the ticket is retired, leave without ``finish``; unless the slice is ``holding`` other chats.
+        """
         t = self._times
-        args = (bot, ticket, token, t.lease, t.running, "" if stamp is None else stamp, queue)
+        args = (bot, ticket, token, t.lease, t.running, "" if stamp is None else stamp, queue, int(holding))
         return parse_held(await self._call["take"](args=args))
 
     async def done(self, bot: int, held: Held, token: str, *, more: bool, sender: int | None) -> Dropped:

@@ -27,6 +27,8 @@ from botyard.telegram.application import YardApplication
 from botyard.telegram.keys import update_kind
 from botyard.telegram.memory import NotPlain, dump, load
 from botyard.telegram.run import Lane, Memory, Send, UpdateRun, of_provisional_id
+from botyard.telemetry.redaction import redact
+from db.engine import storable
 
 log = structlog.get_logger(__name__)
 
@@ -146,7 +148,12 @@ class Resolver:
         if not run.last_attempt:
             raise failure
         log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=failure.reason)
-        return self._resolution(held, entry, run, loaded, failure)
+        try:
+            return self._resolution(held, entry, run, loaded, failure)
+        except HandlerFailed:
+            # What the error handlers sent cannot be stored: the dead letter stands without it.
+            run.sends.clear()
+            return self._resolution(held, entry, run, loaded, failure)
 
     async def _load(self, held: Held, update: Update) -> tuple[UpdateRun, Loaded]:
         chat_id = update.effective_chat.id if update.effective_chat else None
@@ -164,15 +171,27 @@ class Resolver:
             async with asyncio.timeout(self._timeout):
                 await self._application.run(update, run)
         except TimeoutError:
-            for task in run.tasks:
-                task.cancel()
-            run.sends.clear()
-            return HandlerFailed(f"the handlers took longer than {self._timeout:g} s", "")
+            return self._cut_off(run, f"the handlers took longer than {self._timeout:g} s", "")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancels us: the bot's code awaited something that was cancelled.
+            return self._cut_off(run, "CancelledError", traceback.format_exc())
+        except SystemExit as error:
+            # It must not end the worker's loop, in which other bots live.
+            return self._cut_off(run, f"SystemExit: {error}", traceback.format_exc())
         if not run.errors:
             return None
-        error = run.errors[0]
-        text = "".join(traceback.format_exception(error))
-        return HandlerFailed(f"{type(error).__name__}: {error}", text)
+        first = run.errors[0]
+        return HandlerFailed(f"{type(first).__name__}: {first}", "".join(traceback.format_exception(first)))
+
+    @staticmethod
+    def _cut_off(run: UpdateRun, reason: str, detail: str) -> HandlerFailed:
+        for task in run.tasks:
+            task.cancel()
+        run.sends.clear()
+        return HandlerFailed(reason, detail)
 
     def _resolution(
         self, held: Held, entry: Entry, run: UpdateRun, loaded: Loaded, failure: HandlerFailed | None
@@ -182,7 +201,7 @@ class Resolver:
             guards = [] if failure else _guards(run, loaded)
             row = _row(held, entry, guards, [_as_row(send) for send in run.sends])
             if failure is not None:
-                row["dead"] = {"reason": failure.reason, "detail": failure.detail, "attempts": held.attempt}
+                row["dead"] = _epitaph(failure.reason, failure.detail, held.attempt)
             encoded = encode_row(row)
         except NotPlain as error:
             raise HandlerFailed(str(error), "") from None
@@ -200,14 +219,20 @@ class Resolver:
     async def _bury(self, held: Held, entry: Entry, reason: str, detail: str) -> bool:
         row = _row(held, entry, [], [])
         row["messages"] = []
-        row["dead"] = {"reason": reason, "detail": detail, "attempts": held.attempt - 1}
+        row["dead"] = _epitaph(reason, detail, held.attempt - 1)
         log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=reason)
         decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row)))
         if decided.verdict is Verdict.REFUSED:
             # PostgreSQL cannot store the body as JSON: keep it as a text, so that nothing is lost.
             row["body"] = orjson.dumps({"unreadable": entry.text.encode().hex()}).decode()
             decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row)))
+        if decided.verdict is Verdict.REFUSED:
+            raise HandlerFailed(f"not even its dead letter can be stored: {decided.reason}", "")
         return decided.verdict is Verdict.KNOWN
+
+
+def _epitaph(reason: str, detail: str, attempts: int) -> dict[str, Any]:
+    return {"reason": storable(redact(reason)), "detail": storable(redact(detail)), "attempts": attempts}
 
 
 def _memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:
@@ -235,13 +260,13 @@ def _row(held: Held, entry: Entry, guards: list[dict[str, Any]], sends: list[dic
     messages = []
     if isinstance(content, dict) and isinstance(content.get("message_id"), int):
         text = content.get("text") or content.get("caption")
-        # PostgreSQL keeps no NUL in a text; the body keeps it, escaped.
-        kept = text.replace("\0", "\ufffd") if isinstance(text, str) else None
+        # The body keeps it as it came.
+        kept = storable(text) if isinstance(text, str) else None
         messages.append({"id": content["message_id"], "text": kept})
     return {
         "u": held.update_id,
         "k": held.chat,
-        "kind": kind[:64].replace("\0", "\ufffd"),
+        "kind": storable(kind[:64]),
         "body": entry.text,
         "at": entry.received_at,
         "guards": guards,

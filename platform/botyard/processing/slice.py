@@ -32,6 +32,7 @@ _UNCOUNTED_TRIES: Final = 10
 _LONGEST_AWAY_SECONDS: Final = 30.0
 _CONTENDED_SECONDS: Final = 0.2
 _STAND_ASIDE_SECONDS: Final = 0.05
+_LOOK_AGAIN_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +122,33 @@ class Slice:
 
     async def _work(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take chats while there is room; true when the last take retired the ticket."""
-        retired = False
         while True:
-            while not retired and self._going_on() and len(self._chats) < self._host.settings.slice_chats:
-                token = fresh_id()
-                held = await self._host.mailboxes.take(self._telegram_id, self._ticket, token, stamp, self._queue)
-                stamp = None
-                if held is None:
-                    retired = True
-                else:
-                    self._chats.add(asyncio.create_task(self._serve(bot, resolver, _Holding(held, token))))
-                    # A suspect says so in its first step: nothing may be taken beside it.
-                    await asyncio.sleep(0)
+            going_on = self._going_on()
+            if going_on and await self._fill(bot, resolver, stamp):
+                return True
+            stamp = None
             if not self._chats:
-                return retired
-            done, self._chats = await asyncio.wait(self._chats, return_when=asyncio.FIRST_COMPLETED)
+                return False
+            # While some chats are held others may become ready, without a ticket of their own: look again.
+            patience = _LOOK_AGAIN_SECONDS if going_on else None
+            done, self._chats = await asyncio.wait(self._chats, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+
+    async def _fill(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
+        """Take what is ready, up to the room there is; true when that retired the ticket."""
+        while self._going_on() and len(self._chats) < self._host.settings.slice_chats:
+            token, holding = fresh_id(), bool(self._chats)
+            held = await self._host.mailboxes.take(
+                self._telegram_id, self._ticket, token, stamp, self._queue, holding=holding
+            )
+            stamp = None
+            if held is None:
+                return not holding
+            self._chats.add(asyncio.create_task(self._serve(bot, resolver, _Holding(held, token))))
+            # A suspect says so in its first step: nothing may be taken beside it.
+            await asyncio.sleep(0)
+        return False
 
     async def _serve(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> None:
         """One chat, update after update, until it is empty, parked, released or lost."""

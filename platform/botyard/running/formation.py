@@ -70,14 +70,13 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
     web_ready = _answers(settings.web_host, settings.web_port)
     simulator_ready = _answers(settings.simulator_host, settings.simulator_port)
     return [
-        Step("migrate", botyard_command("migrate"), env=environment, stage=WORK),
-        process("simulator", simulator_command(settings, state), simulator_ready),
+        process("simulator", simulator_command(settings, state), simulator_ready, stage=SERVERS),
+        Step("prepare", botyard_command("prepare"), env=environment, stage=WORK),
         process("web", web_command(settings), web_ready),
         process("worker", worker_command("worker", "updates,maintenance", "prefork", 2)),
         process("threads", worker_command("threads", "slow,outbound", "threads", 16)),
         process("beat", celery_command("beat")),
-        Step("demo", botyard_command("demo"), env=environment, stage=WATCH),
-        process("flower", botyard_command("flower"), _answers("127.0.0.1", settings.flower_port), stage=WATCH),
+        Process("flower", botyard_command("flower"), env=environment, stage=WATCH, log_file=logs / "flower.log"),
     ]
 
 

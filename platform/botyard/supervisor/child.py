@@ -245,7 +245,8 @@ class Child:
         self._tail.append(line)
         if self._log:
             self._log.write(line)
-        if self.process.echo:
+        # Once it was asked to stop, how it takes its leave is for its log file.
+        if self.process.echo and not self._stopping.is_set():
             self._output(self.process.name, line)
 
     def _say(self, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from telegram import Update
 from telegram.ext import Application, ApplicationBuilder, BaseHandler, ConversationHandler
+from telegram.ext._handlers.conversationhandler import PendingState
 
 from botyard.errors import InputError
 from botyard.telegram.outbox_bot import OutboxBot
@@ -73,10 +74,12 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         """
         run = current_run.get()
         run.errors.append(error)
-        if not run.last_attempt:
-            return True
-        run.sends.clear()
-        return await super().process_error(update, error, job, coroutine)
+        if run.last_attempt:
+            if len(run.errors) == 1:
+                run.sends.clear()
+            await super().process_error(update, error, job, coroutine)
+        # Handlers of later groups would act for an update that has failed.
+        return True
 
     def create_task(
         self, coroutine: Any, update: object | None = None, *, name: str | None = None
@@ -97,8 +100,22 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
                 waiting, run.tasks = run.tasks, []
                 # Their exceptions have been through process_error.
                 await asyncio.gather(*waiting, return_exceptions=True)
+            _settle(run)
         finally:
             current_run.reset(token)
+
+
+def _settle(run: UpdateRun) -> None:
+    """A conversation handler that does not block leaves the promise of a state: its task has ended by now."""
+    for states in (*run.chat.talks.values(), *run.user.talks.values()):
+        for key, state in list(states.items()):
+            if not isinstance(state, PendingState):
+                continue
+            settled = state.resolve()
+            if settled is None or settled == ConversationHandler.END:
+                del states[key]
+            else:
+                states[key] = settled
 
 
 class Talks(MutableMapping[tuple[Any, ...], Any]):

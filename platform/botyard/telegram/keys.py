@@ -6,6 +6,7 @@ and its person share one), ``b<connection>:<chat id>``, ``p<poll id>``, or ``0``
 Source: https://core.telegram.org/bots/api#update
 """
 
+import re
 from typing import Any, Final
 
 NOWHERE: Final = "0"
@@ -13,10 +14,13 @@ NOWHERE: Final = "0"
 _IN_A_CHAT: Final = frozenset({
     "message", "edited_message", "channel_post", "edited_channel_post",
     "message_reaction", "message_reaction_count", "my_chat_member", "chat_member",
-    "chat_join_request", "chat_boost", "removed_chat_boost",
+    "chat_join_request", "chat_boost", "removed_chat_boost", "guest_message",
 })  # fmt: skip
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _OF_A_BUSINESS: Final = frozenset({"business_message", "edited_business_message", "deleted_business_messages"})
-_OF_A_PERSON: Final = frozenset({"inline_query", "chosen_inline_result", "shipping_query", "pre_checkout_query"})
+_OF_A_PERSON: Final = frozenset(
+    {"inline_query", "chosen_inline_result", "shipping_query", "pre_checkout_query", "purchased_paid_media"}
+)
 
 
 def update_kind(update: dict[str, Any]) -> str:
@@ -40,7 +44,7 @@ def chat_key(update: dict[str, Any]) -> str:
         return f"b{connection}:{chat}" if _is_name(connection) and chat != NOWHERE else NOWHERE
     if kind in _OF_A_PERSON:
         return _id_in(content, "from")
-    if kind == "poll_answer":
+    if kind in ("poll_answer", "managed_bot"):
         return _id_in(content, "user")
     if kind == "poll":
         return f"p{content['id']}" if _is_name(content.get("id")) else NOWHERE
@@ -55,4 +59,4 @@ def _id_in(content: dict[str, Any], field: str) -> str:
 
 def _is_name(value: object) -> bool:
     # These stand in Redis keys: only what Telegram's own identifiers are made of.
-    return isinstance(value, str) and 0 < len(value) <= 128 and value.replace("-", "").replace("_", "").isalnum()
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None

@@ -1,5 +1,6 @@
 """A run's memory as JSON and back: plain values, refused with the path of whatever is not."""
 
+import math
 from typing import Any
 
 from botyard.errors import PermanentError
@@ -55,6 +56,8 @@ def load(stored: dict[str, Any]) -> Memory:
 
 def _plain(value: Any, path: str) -> Any:
     kind = type(value)
+    if kind is float and not math.isfinite(value):
+        raise NotPlain(path, f"number that is {value}")
     if value is None or kind in (bool, int, float, str):
         return value
     if kind is list:

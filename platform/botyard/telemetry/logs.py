@@ -2,13 +2,13 @@
 
 import logging
 import sys
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from structlog.types import EventDict, Processor
+from structlog.types import Processor
 
 from botyard.settings import Settings
-from botyard.telemetry.redaction import redact, redact_tree
+from botyard.telemetry.redaction import redact
 
 # Libraries that write an address, and with it a token, at INFO.
 _QUIET: Final = ("httpx", "httpcore", "telegram", "aiohttp")
@@ -16,20 +16,11 @@ _QUIET: Final = ("httpx", "httpcore", "telegram", "aiohttp")
 _CHATTY: Final = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "celery.worker.consumer.connection")
 
 
-def _redacted(_: Any, __: str, event: EventDict) -> EventDict:
-    return {key: redact_tree(value) for key, value in event.items()}
+class _RedactedFormatter(structlog.stdlib.ProcessorFormatter):
+    """The last look: whatever was rendered by ``repr``, and every traceback, passes here as text."""
 
-
-class _RedactedText(logging.Filter):
-    """Masks what other libraries log, arguments and tracebacks included, before any formatter sees it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.msg, str):
-            record.msg, record.args = redact(record.getMessage()), ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
-            record.exc_info = None
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def configure_logs(settings: Settings, process: str) -> None:
@@ -45,7 +36,6 @@ def configure_logs(settings: Settings, process: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _redacted,
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
@@ -57,9 +47,8 @@ def configure_logs(settings: Settings, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_RedactedText())
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _RedactedFormatter(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 # A token is the bot's number, a colon and 35 characters. It may follow "bot" in an address without a boundary.
-_TOKEN: Final = re.compile(r"(?<!\d)(\d{5,16}):[A-Za-z0-9_-]{30,}")
+_TOKEN: Final = re.compile(r"(?<!\d)(\d{5,16})(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
 
 

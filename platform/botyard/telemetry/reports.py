@@ -16,11 +16,13 @@ def _scrub(event: Any, _: dict[str, Any]) -> Any:
 
 
 def configure_reports(settings: Settings, process: str) -> None:
-    """Report unhandled errors, and what is logged as an error, with ids and without contents."""
-    if settings.sentry_dsn is None:
-        return
+    """Report unhandled errors, and what is logged as an error, with ids and without contents.
+
+    Raises:
+        InputError: SENTRY_DSN is not set.
+    """
     sentry_sdk.init(
-        dsn=settings.sentry_dsn.get_secret_value(),
+        dsn=settings.require("sentry_dsn"),
         environment=settings.environment,
         release=f"botyard@{__version__}",
         integrations=[CeleryIntegration(), LoggingIntegration()],

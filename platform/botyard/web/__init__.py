@@ -1,5 +1,12 @@
 """Entry points over HTTP, thin. ``uvicorn botyard.web:app``."""
 
-from botyard.web.app import app
+from typing import Any
 
-__all__ = ["app"]
+
+def __getattr__(name: str) -> Any:
+    """``app``, built when a server asks for it: importing a module of this package must build nothing."""
+    if name != "app":
+        raise AttributeError(name)
+    from botyard.web.app import build_app  # noqa: PLC0415
+
+    return build_app()

@@ -16,7 +16,6 @@ from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
 from botyard.telemetry.logs import configure_logs
-from botyard.telemetry.reports import configure_reports
 from botyard.web.health import router
 from botyard.web.webhook import PREFIX, Intakes, Receive, Scope, Send, Webhook
 
@@ -31,7 +30,10 @@ class Front:
     def __init__(self) -> None:
         settings = get_settings()
         configure_logs(settings, "web")
-        configure_reports(settings, "web")
+        if settings.sentry_dsn is not None:
+            from botyard.telemetry.reports import configure_reports  # noqa: PLC0415 - heavy, and rarely set
+
+            configure_reports(settings, "web")
         # A limit on connections and on every wait: a Redis that hangs must turn into 503 before Telegram gives up.
         self._pool = BlockingConnectionPool.from_url(
             settings.require("redis_url"), max_connections=64, timeout=2, socket_timeout=2, socket_connect_timeout=2
@@ -75,4 +77,6 @@ class Front:
                 log.warning("metrics_not_written", error=type(error).__name__)
 
 
-app = Front()
+def build_app() -> Front:
+    """The ASGI application of this process, from its settings."""
+    return Front()

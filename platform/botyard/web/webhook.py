@@ -5,6 +5,7 @@ Source: https://core.telegram.org/bots/api#setwebhook
 
 import asyncio
 import hmac
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 PREFIX: Final = "/webhook/"
 _MAX_BODY: Final = 1024 * 1024
 _LARGEST_ID: Final = 2**53
+_PUBLIC_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RETRY_AFTER: Final = (b"retry-after", b"2")
 _KNOWN_SECONDS: Final = 10.0
 _UNKNOWN_SECONDS: Final = 1.0
@@ -106,7 +108,8 @@ class Webhook:
     async def _take_in(self, scope: Scope, receive: Receive) -> int:
         if scope["method"] != "POST":
             raise Refusal(405)
-        intake = await self._intakes.find(scope["path"][len(PREFIX) :])
+        public_id = scope["path"][len(PREFIX) :]
+        intake = await self._intakes.find(public_id) if _PUBLIC_ID.fullmatch(public_id) else None
         if intake is None:
             raise Refusal(404)
         headers = dict(scope["headers"])
