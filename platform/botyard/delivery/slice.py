@@ -176,6 +176,8 @@ class _Sender:
                 "send_failed", bot=self._bot.id, row=row.id, method=row.method, verdict=result.verdict,
                 error=result.error, retry_in=result.due_in,
             )  # fmt: skip
+            if result.uncertain:
+                metrics.UNCERTAIN.inc(bot=self._bot.id)
             if result.flood_seconds:
                 await self._limiter.close(self._bot.id, row.chat, result.flood_seconds)
         return result

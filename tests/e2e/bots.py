@@ -1,0 +1,46 @@
+"""Kinds of bots for tests: what they answer shows how often, and in which order, they were run."""
+
+import os
+import signal
+from typing import Any
+
+import structlog
+from telegram import Update
+from telegram.ext import ContextTypes, MessageHandler, filters
+
+
+async def _count(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    assert update.message is not None
+    assert context.chat_data is not None
+    memory: dict[str, Any] = context.chat_data
+    memory["n"] = memory.get("n", 0) + 1
+    await update.message.reply_text(f"{memory['n']} {update.message.text}")
+
+
+def counter(application: Any) -> None:
+    """Answers each message with the number of messages of its chat so far, and the message."""
+    application.add_handler(MessageHandler(filters.ALL, _count))
+
+
+async def _die(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    assert update.message is not None
+    if update.message.text == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    await _count(update, context)
+
+
+def killer(application: Any) -> None:
+    """Counts, and kills its process when it is told to."""
+    application.add_handler(MessageHandler(filters.ALL, _die))
+
+
+async def _where(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    assert update.message is not None
+    # Bound by the base of every task, and by nothing else.
+    task = structlog.contextvars.get_contextvars().get("task", "no task")
+    await update.message.reply_text(f"{os.getpid()} {task}")
+
+
+def witness(application: Any) -> None:
+    """Answers with the process and the Celery task in which it runs."""
+    application.add_handler(MessageHandler(filters.ALL, _where))
