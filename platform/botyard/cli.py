@@ -51,13 +51,17 @@ def flower() -> None:
 
 
 @app.command(hidden=True)
-def prepare() -> None:
+def prepare(*, remember: Annotated[bool, typer.Option(help="Note it for the next start.")] = False) -> None:
     """What `botyard run` does before the workers start: migrate, and connect the demo bot."""
     from botyard.running.demo import connect  # noqa: PLC0415
+    from botyard.running.prepared import note_prepared  # noqa: PLC0415
+    from botyard.settings import get_settings  # noqa: PLC0415
     from db.migrate import upgrade  # noqa: PLC0415
 
     upgrade()
     asyncio.run(connect(os.environ["BOTYARD_DEMO_TOKEN"]))
+    if remember:
+        note_prepared(get_settings().state_dir, get_settings())
 
 
 @keys.command()

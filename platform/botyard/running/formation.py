@@ -44,7 +44,7 @@ def botyard_command(*words: str) -> list[str]:
     return [sys.executable, "-m", "botyard.cli", *words]
 
 
-def small_formation(settings: Settings, state: Path, environment: Mapping[str, str]) -> list[Process | Step]:
+def small_formation(settings: Settings, state: Path, environment: Mapping[str, str]) -> list[Process]:
     """Web, one prefork and one threads worker, beat, the simulator, and Flower last."""
     logs = state / "logs"
 
@@ -71,13 +71,23 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
     simulator_ready = _answers(settings.simulator_host, settings.simulator_port)
     return [
         process("simulator", simulator_command(settings, state), simulator_ready, stage=SERVERS),
-        Step("prepare", botyard_command("prepare"), env=environment, stage=WORK),
         process("web", web_command(settings), web_ready),
         process("worker", worker_command("worker", "updates,maintenance", "prefork", 2)),
         process("threads", worker_command("threads", "slow,outbound", "threads", 16)),
         process("beat", celery_command("beat")),
-        Process("flower", botyard_command("flower"), env=environment, stage=WATCH, log_file=logs / "flower.log"),
+        process("flower", botyard_command("flower"), _at_once, stage=WATCH),
     ]
+
+
+def prepare_step(environment: Mapping[str, str], *, remember: bool) -> Step:
+    """Migrate and connect the demo bot, before the workers start."""
+    words = ("prepare", "--remember") if remember else ("prepare",)
+    return Step("prepare", botyard_command(*words), env=environment, stage=WORK)
+
+
+async def _at_once() -> bool:
+    """Nobody waits for it."""
+    return True
 
 
 def _told_by(file: Path) -> Callable[[], Awaitable[bool]]:

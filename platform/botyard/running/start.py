@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_free_port
-from botyard.running.formation import SERVERS, small_formation
+from botyard.running.formation import SERVERS, prepare_step, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
+from botyard.running.prepared import is_prepared
 from botyard.settings import Settings
 from botyard.supervisor import Console, Process, StateFolder, Step, Supervisor
 
@@ -57,8 +58,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
     processes: list[Process | Step] = []
     environment = {
         "STATE_DIR": str(state),
-        "API_URL": f"http://{settings.simulator_host}:{settings.simulator_port}",
-        "WEBHOOK_BASE_URL": f"http://127.0.0.1:{settings.web_port}",
+        **{name.upper(): address for name, address in _addresses(settings).items()},
         "SECRET_KEY": made.secret_key,
         "FLOWER_PASSWORD": made.flower_password,
         "BOTYARD_DEMO_TOKEN": made.demo_token,
@@ -79,7 +79,17 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         process, urls = _valkey(state, made, settings)
         processes.append(process)
         environment |= urls
+    if not is_prepared(state, settings.model_copy(update=_addresses(settings))):
+        processes.append(prepare_step(environment, remember=settings.database_url is None))
     return [*processes, *small_formation(settings, state, environment)], environment
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Where the processes of this installation find each other."""
+    return {
+        "api_url": f"http://{settings.simulator_host}:{settings.simulator_port}",
+        "webhook_base_url": f"http://127.0.0.1:{settings.web_port}",
+    }
 
 
 async def run(settings: Settings) -> int:

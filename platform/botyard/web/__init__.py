@@ -7,6 +7,7 @@ def __getattr__(name: str) -> Any:
     """``app``, built when a server asks for it: importing a module of this package must build nothing."""
     if name != "app":
         raise AttributeError(name)
-    from botyard.web.app import build_app  # noqa: PLC0415
+    from botyard.web.front import build_app  # noqa: PLC0415
 
-    return build_app()
+    globals()[name] = build_app()
+    return globals()[name]
