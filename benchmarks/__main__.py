@@ -128,7 +128,8 @@ def main() -> int:
     print(f"{'name':30}{'ours':>10}{'peer':>10} unit  ratio")
     for row in rows:
         print(
-            f"{row.name:30}{row.ours:10.0f}{row.peer:10.0f} {row.unit}  {row.ratio:5.2f}   peer: a bare 200 of the same server"
+            f"{row.name:30}{row.ours:10.0f}{row.peer:10.0f} {row.unit}  {row.ratio:5.2f}"
+            "   peer: a bare 200 of the same server"
         )
     RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0 if all(row.holds for row in rows) else 1

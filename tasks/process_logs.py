@@ -3,9 +3,15 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 from celery import signals
+from celery.exceptions import WorkerShutdown
+from redis import Redis
+from redis.exceptions import RedisError
 
+from botyard.errors import InputError
+from botyard.mailbox.server import check_server
 from botyard.settings import get_settings
 from botyard.telemetry.logs import configure_logs
 
@@ -20,6 +26,22 @@ def _configure(**_: object) -> None:
         configure_reports(settings, process)
 
 
+def check_redis(**_: object) -> None:
+    """A worker begins: a Redis that would lose its mailboxes ends it with one line.
+
+    Raises:
+        WorkerShutdown: the server is refused.
+    """
+    try:
+        with Redis.from_url(get_settings().require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+            check_server(cast("dict[str, Any]", redis.info()))
+    except RedisError:
+        return  # it is away for now: Celery waits for it
+    except InputError as error:
+        print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
+        raise WorkerShutdown(1) from None
+
+
 def say_ready(**_: object) -> None:
     """A supervisor that waits for this process is told by a file."""
     if told := os.environ.get("BOTYARD_READY_FILE"):
@@ -29,4 +51,5 @@ def say_ready(**_: object) -> None:
 def connect_logs() -> None:
     """Our logs instead of Celery's own."""
     signals.setup_logging.connect(_configure, weak=False)
+    signals.celeryd_init.connect(check_redis, weak=False)
     signals.beat_init.connect(say_ready, weak=False)

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from botyard import __version__
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
+from botyard.mailbox.server import check_server
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
@@ -56,12 +57,20 @@ class Front:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        await self._check_redis()
         flushing = asyncio.create_task(self._flush())
         try:
             yield
         finally:
             flushing.cancel()
             await self._pool.aclose()
+
+    async def _check_redis(self) -> None:
+        try:
+            check_server(await self._api.state.redis.info())
+        except RedisError as error:
+            # It is away for now: every update is answered 503 until it is back.
+            log.warning("redis_unreachable", error=type(error).__name__)
 
     async def _flush(self) -> None:
         while True:
