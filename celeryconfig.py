@@ -43,8 +43,9 @@ task_acks_late = True  # with prefetch 1 no ticket waits behind a busy slot
 task_reject_on_worker_lost = False  # else a poison message loops
 task_acks_on_failure = True
 task_acks_on_timeout = True  # a lost ticket is made good by the sweep
-task_soft_time_limit = 60
-task_time_limit = 90
+# A slice, the longest handler in it, and a margin; then 30 s to give back what is held.
+task_soft_time_limit = get_settings().slice_seconds + get_settings().handler_timeout_seconds + 13
+task_time_limit = task_soft_time_limit + 30
 task_ignore_result = True
 result_backend = None
 task_serializer = "json"
@@ -72,6 +73,11 @@ beat_schedule = {
         "task": "botyard.repair",
         "schedule": timedelta(seconds=30),
         "options": {"queue": "maintenance", "expires": 30},
+    },
+    "prune": {
+        "task": "botyard.prune",
+        "schedule": timedelta(hours=1),
+        "options": {"queue": "maintenance", "expires": 3600},
     },
     "sync-bots": {
         "task": "botyard.sync_bots",

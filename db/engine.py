@@ -26,6 +26,9 @@ _SETTING: dict[Role, str] = {
 _LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=5s"
 
 
+_made: list[Engine] = []
+
+
 @lru_cache(maxsize=4)
 def get_engine(role: Role) -> Engine:
     """The engine of a role; each process has its own, made at the first call.
@@ -38,14 +41,15 @@ def get_engine(role: Role) -> Engine:
         InputError: the role's address is not set.
     """
     settings = get_settings()
-    return create_engine(
+    engine = create_engine(
         # Addresses are written as libpq's postgresql://; the driver is ours to name.
         make_url(settings.require(_SETTING[role])).set(drivername="postgresql+psycopg2"),
         isolation_level="AUTOCOMMIT" if role == "statements" else "READ COMMITTED",
         pool_size=settings.database_pool_size,
         max_overflow=2,
         pool_timeout=5,
-        pool_pre_ping=False,
+        # One round trip more, but not on the path of every update, where a broken connection is handled.
+        pool_pre_ping=role != "statements",
         pool_recycle=1800,
         connect_args={
             "connect_timeout": 5,
@@ -57,6 +61,8 @@ def get_engine(role: Role) -> Engine:
             "tcp_user_timeout": 10_000,
         },
     )
+    _made.append(engine)
+    return engine
 
 
 @lru_cache(maxsize=4)
@@ -102,8 +108,8 @@ def is_reachable() -> bool:
 
 def forget_connections() -> None:
     """Drop inherited engines without closing their sockets: called in a child after a fork."""
-    for role in _SETTING:
-        if get_engine.cache_info().currsize:
-            get_engine(role).dispose(close=False)
+    for engine in _made:
+        engine.dispose(close=False)
+    _made.clear()
     get_engine.cache_clear()
     get_sessions.cache_clear()

@@ -12,6 +12,12 @@ def repair() -> None:
     worker_process().repair()
 
 
+@app.task(name="botyard.prune", base=YardTask, acks_late=False)
+def prune() -> None:
+    """Forget what only served to recognise repetitions."""
+    worker_process().prune()
+
+
 @app.task(name="botyard.sync_bots", base=YardTask, acks_late=False)
 def sync_bots() -> None:
     """Tell the mailboxes again how each bot is routed."""

@@ -25,6 +25,7 @@ from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
+from botyard.processing.retention import prune
 from botyard.processing.slice import INFRASTRUCTURE, Slice, Tools
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
@@ -80,10 +81,19 @@ class WorkerProcess:
 
     def wake_sleepers(self) -> None:
         """The net under lost wake-ups: bots with rows that are due have a sender."""
-        for bot_id in bots_with_due_rows():
+        found = bots_with_due_rows()
+        # Who has a place there will be woken by the clock when it is due, and not before.
+        places = self.redis.zmscore("by:send", found) if found else []  # type: ignore[arg-type]
+        for bot_id, place in zip(found, places, strict=True):
+            if place is not None:
+                continue
             ticket = self.keeper.wake(bot_id)
             if ticket is not None:
                 self.tickets.send(ticket)
+
+    def prune(self) -> int:
+        """Forget what only served to recognise repetitions."""
+        return prune()
 
     def repair(self) -> None:
         """Every sweep once: what the clocks do, for when there is none."""

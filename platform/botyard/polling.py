@@ -4,7 +4,9 @@ Source: https://core.telegram.org/bots/api#getupdates
 """
 
 import asyncio
+import contextlib
 import random
+import signal
 from typing import Any, Final
 
 import orjson
@@ -49,27 +51,38 @@ class Poller:
         self._tickets = CeleryTickets(celery_producer())
         self._request = AiohttpRequest(_POLL_SECONDS + 10, connections=0)
         self._owner = fresh_id()
-        self._polls: dict[int, asyncio.Task[None]] = {}
+        self._polls: dict[PolledBot, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Look for bots to poll, for ever."""
-        while True:
+        """Look for bots to poll, until SIGTERM or SIGINT."""
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        while not stopped.is_set():
             try:
                 await self._look()
             except (RedisError, SQLAlchemyError) as error:
                 log.warning("poller_waits", error=type(error).__name__)
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), _LOOK_SECONDS)
+        await self._let_go()
 
     async def _look(self) -> None:
-        found = await asyncio.to_thread(polled_bots)
-        wanted = {bot.telegram_id: bot for bot in found}
-        for telegram_id, poll in list(self._polls.items()):
-            if telegram_id not in wanted or poll.done():
+        wanted = set(await asyncio.to_thread(polled_bots))
+        # A bot with another token or address is another bot to poll.
+        for bot, poll in list(self._polls.items()):
+            if bot not in wanted or poll.done():
                 poll.cancel()
-                del self._polls[telegram_id]
-        for telegram_id, bot in wanted.items():
-            if telegram_id not in self._polls and await self._hold(telegram_id):
-                self._polls[telegram_id] = asyncio.create_task(self._poll(bot))
+                del self._polls[bot]
+        for bot in wanted:
+            if bot not in self._polls and await self._hold(bot.telegram_id):
+                self._polls[bot] = asyncio.create_task(self._poll(bot))
+
+    async def _let_go(self) -> None:
+        """Leave every bot to the next poller at once."""
+        for bot, poll in self._polls.items():
+            poll.cancel()
+            await self._redis.delete(f"by:poll:{bot.telegram_id}")
 
     async def _hold(self, telegram_id: int) -> bool:
         key = f"by:poll:{telegram_id}"

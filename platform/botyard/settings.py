@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from botyard.errors import InputError
 
 _FERNET_BYTES = 32
+# Celery's visibility timeout is 600 s: a ticket that runs longer would be delivered again.
+_LONGEST_SLICE = 500
 
 
 class Settings(BaseSettings):
@@ -107,6 +109,8 @@ class Settings(BaseSettings):
     def _lease_fits(self) -> Self:
         if self.ticket_running_seconds < self.lease_seconds:
             raise ValueError("TICKET_RUNNING_SECONDS must not be shorter than LEASE_SECONDS")
+        if self.slice_seconds + self.handler_timeout_seconds > _LONGEST_SLICE:
+            raise ValueError("SLICE_SECONDS and HANDLER_TIMEOUT_SECONDS together must stay below 500")
         return self
 
     def require(self, field: str) -> str:

@@ -74,14 +74,13 @@ class ApiClient:
             return Result(row.id, row.attempt, "dead", error=text)
         if isinstance(error, NotSent):
             return Result(row.id, row.attempt, "retry", due_in=self._wait(row.attempt), error=text)
-        if isinstance(error, Unanswered):
+        if not isinstance(error, NetworkError) or isinstance(error, Unanswered):
+            # No answer, or a 2xx that is none of the Bot API's: it may have been sent.
             verdict: Verdict = "retry" if row.may_repeat else "uncertain"
             return Result(
                 row.id, row.attempt, verdict, due_in=self._wait(row.uncertain_count + 1), error=text, uncertain=True
             )
-        if isinstance(error, NetworkError):
-            return self._judge_refusal(row, text, api_url)
-        return Result(row.id, row.attempt, "dead", error=text)
+        return self._judge_refusal(row, text, api_url)
 
     def _judge_refusal(self, row: Row, text: str, api_url: str) -> Result:
         """The API's own trouble counts as a failure only while it answers others: an outage is not a failure."""

@@ -79,9 +79,9 @@ SELECT extract(epoch FROM min(h.due) - clock_timestamp())::float8 {_HEADS}
 """
 
 _ASLEEP = """
-SELECT DISTINCT bot_id FROM outbox
- WHERE (state IN ('queued', 'retry') AND due <= now())
-    OR (state = 'sending' AND started_at < now() - interval '60 s')
+SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id
+ WHERE (o.state IN ('queued', 'retry') AND o.due <= now())
+    OR (o.state = 'sending' AND o.started_at < now() - interval '60 s')
 """
 
 _MAX_UNCERTAIN: Final = 3
@@ -178,7 +178,7 @@ class Outbox:
 
 
 def bots_with_due_rows() -> list[int]:
-    """The bots whose sender ought to be awake: the net under lost wake-ups."""
+    """The bots whose sender ought to have a place in ``by:send``: the net under lost wake-ups."""
     with get_engine("system").connect() as connection:
         return list(connection.exec_driver_sql(_ASLEEP).scalars())
 

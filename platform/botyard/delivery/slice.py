@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
+import psycopg2
 import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botyard.bots.registry import ServedBot
 from botyard.delivery.calls import ApiClient, with_real_ids
@@ -27,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 _WINDOW: Final = 50
 _GATHER_SECONDS: Final = 0.02
+_AFTER_TROUBLE_SECONDS: Final = 1.0
+_RECORD_AGAIN_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)
 _T = TypeVar("_T")
 
 
@@ -53,6 +59,7 @@ class SendingSlice:
         self._tickets = tickets
         self._lost = False
         self._flying: set[asyncio.Task[Result]] = set()
+        self._ended: list[Result] = []
 
     async def run(self, bot_id: int, ticket: str, stamp: int | None) -> None:
         """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
@@ -63,11 +70,17 @@ class SendingSlice:
         lease = self._renewer.keep(
             lambda: self._keeper.send_renew(bot_id, token, ticket), self._host.settings.slice_seconds + 60, self._lose
         )
-        due_in: float | None = 1.0
+        due_in: float | None = _AFTER_TROUBLE_SECONDS
         try:
             bot = await self._host.bot(bot_id)
-            due_in = None if bot is None else await self._work(bot, token, lease)
+            if bot is None:
+                due_in = None
+            else:
+                outbox = Outbox(bot.id, bot.customer_id, token)
+                sender = _Sender(self._api, self._limiter, outbox, bot, self._host, lease)
+                due_in = await self._work(bot, outbox, sender)
         finally:
+            # A renewal that comes after the release would be told "lost".
             self._renewer.drop(lease)
             if not self._lost:
                 successor = await self._host.mailboxes.send_release(bot_id, token, ticket, bell, due_in)
@@ -76,38 +89,65 @@ class SendingSlice:
     def _lose(self) -> None:
         self._lost = True
 
-    async def _work(self, bot: ServedBot, owner: str, lease: Lease) -> float | None:
+    async def _work(self, bot: ServedBot, outbox: Outbox, sender: "_Sender") -> float | None:
         """Claim, send, record, until the time is over; seconds until the next row is due."""
-        outbox = Outbox(bot.id, bot.customer_id, owner)
-        sender = _Sender(self._api, self._limiter, outbox, bot, self._host, lease)
         adopted = await self._in_thread(outbox.adopt)
         if adopted:
             log.warning("sends_uncertain", bot=bot.id, count=adopted)
             metrics.UNCERTAIN.inc(adopted, bot=bot.id)
         until = time.monotonic() + self._host.settings.slice_seconds
-        results: list[Result] = []
-        while True:
-            going_on = not self._lost and time.monotonic() < until
-            room = _WINDOW - len(self._flying) if going_on else 0
-            if room or results:
-                rows = await self._in_thread(partial(outbox.record_and_claim, results, room))
-                results = []
-                for row in await sender.prepare(rows, results):
-                    self._flying.add(asyncio.create_task(sender.send(*row)))
-            if not self._flying and not results:
-                break
-            if self._flying:
-                results += await self._gather()
+        try:
+            while True:
+                going_on = not self._lost and time.monotonic() < until
+                room = _WINDOW - len(self._flying) if going_on else 0
+                if room or self._ended:
+                    await self._turn_over(outbox, sender, room)
+                if not self._flying and not self._ended:
+                    break
+                if self._flying:
+                    await self._gather()
+        except BaseException:
+            await self._land(outbox)
+            raise
         return await self._in_thread(outbox.next_due) if going_on else 0.0
+
+    async def _turn_over(self, outbox: Outbox, sender: "_Sender", room: int) -> None:
+        """Record what has ended, claim what comes next, and let it fly."""
+        ended = self._ended
+        rows = await self._in_thread(partial(outbox.record_and_claim, ended, room))
+        # Kept until the record stands: without it, what was sent would be sent again.
+        self._ended = self._ended[len(ended) :]
+        try:
+            ready = await sender.prepare(rows, self._ended)
+        except BaseException:
+            # Claimed and not called: given back as they were, for nothing about them is uncertain.
+            self._ended += [Result(row.id, row.attempt, "queued") for row in rows]
+            raise
+        for row, params in ready:
+            self._flying.add(asyncio.create_task(sender.send(row, params)))
+
+    async def _land(self, outbox: Outbox) -> None:
+        """Trouble, or shutdown: wait for the calls under way and record what became of them, if that can be done."""
+        if self._flying:
+            done, _ = await asyncio.wait(self._flying)
+            self._ended += [task.result() for task in done if not task.cancelled() and task.exception() is None]
+        for wait in _RECORD_AGAIN_SECONDS:
+            try:
+                await self._in_thread(partial(outbox.record_and_claim, self._ended, 0))
+            except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
+                log.warning("sends_not_recorded", count=len(self._ended), error=type(error).__name__)
+                await asyncio.sleep(wait)
+            else:
+                return
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._host.database, work)
 
-    async def _gather(self) -> list[Result]:
-        """Wait for sends to end; a moment longer than for the first, so that several are recorded at once."""
+    async def _gather(self) -> None:
+        """Wait for calls to end; a moment longer than for the first, so that several are recorded at once."""
         await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
         done, self._flying = await asyncio.wait(self._flying, timeout=_GATHER_SECONDS)
-        return [task.result() for task in done]
+        self._ended += [task.result() for task in done]
 
 
 class _Sender:
@@ -179,8 +219,15 @@ class _Sender:
             if result.uncertain:
                 metrics.UNCERTAIN.inc(bot=self._bot.id)
             if result.flood_seconds:
-                await self._limiter.close(self._bot.id, row.chat, result.flood_seconds)
+                await self._close_chat(row, result.flood_seconds)
         return result
+
+    async def _close_chat(self, row: Row, seconds: float) -> None:
+        try:
+            await self._limiter.close(self._bot.id, row.chat, seconds)
+        except RedisError as error:
+            # The row itself waits for the deadline; the chat's other rows stand behind it in their lane.
+            log.warning("chat_not_closed", bot=self._bot.id, chat=row.chat, error=type(error).__name__)
 
     def _count(self, row: Row) -> None:
         metrics.SENT.inc(bot=self._bot.id, lane=row.lane.name.lower())

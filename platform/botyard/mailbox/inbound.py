@@ -48,6 +48,7 @@ class Mailboxes:
     """
 
     def __init__(self, redis: "Redis", times: Times) -> None:
+        self._redis = redis
         self._times = times
         names = ("accept", "take", "done", "fail", "finish", "send_take", "send_release")
         self._call: dict[str, Call] = {name: redis.register_script(scripts.source(name)) for name in names}
@@ -90,9 +91,18 @@ class Mailboxes:
         return Dropped(verdict.decode(), parse_held(following), ticket)
 
     async def fail(self, bot: int, held: Held, token: str, delay: float, *, counted: bool) -> bool:
-        """Park the chat for ``delay`` seconds; false when the lease was lost."""
-        args = (bot, held.chat, token, held.update_id, int(delay * 1000), int(not counted))
+        """Park the chat for ``delay`` seconds; false when the lease was lost.
+
+        A suspect that was put back uncounted has still never come back from a start: it stays one.
+        """
+        came_back = counted or not held.suspect
+        args = (bot, held.chat, token, held.update_id, int(delay * 1000), int(not counted), int(came_back))
         return bool(await self._call["fail"](args=args) == b"parked")
+
+    async def pause(self, bot: int, ticket: str) -> None:
+        """Nobody serves this bot: issue no more tickets, retire this one. The registry's next word ends it."""
+        await self._redis.hset(f"by:bot:{bot}", "paused", "1")
+        await self._redis.zrem(f"by:tix:{bot}", ticket)
 
     async def finish(self, bot: int, ticket: str) -> Ticket | None:
         """The slice is over: retire its ticket; a successor is to be sent if one is returned."""

@@ -1,17 +1,19 @@
 """One update, from the head of its mailbox to a verdict of the database. See docs/processing.md."""
 
 import asyncio
+import contextlib
 import traceback
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 import structlog
 from telegram import Update
 
 from botyard.bots.registry import ServedBot
-from botyard.errors import BotyardError, PermanentError
+from botyard.errors import PermanentError, TransientError
 from botyard.mailbox.protocol import Held
 from botyard.processing.batcher import Batcher
 from botyard.processing.store import (
@@ -33,6 +35,10 @@ from db.engine import storable
 log = structlog.get_logger(__name__)
 
 _STALE_TRIES: Final = 5
+# How long a chat waits for another one of its person before it is put back, and for how long.
+_TURN_SECONDS: Final = 2.0
+_CONTENDED_SECONDS: Final = 0.2
+_BOT_DATA: Final[MemoryKey] = ("bot", "")
 # The last moment at which an answer is still of use, in seconds: a callback's and a query's are Telegram's own.
 _USEFUL_SECONDS: Final = {Lane.URGENT: 150, Lane.REPLY: 900}
 
@@ -51,8 +57,29 @@ class HandlerFailed(PermanentError):
         self.detail = detail
 
 
-class Contended(BotyardError):
-    """Others kept writing the memory that this update had loaded: try again later, uncounted."""
+class Contended(TransientError):
+    """Others were in the way: try again in a moment, uncounted.
+
+    Args:
+        retry_in: seconds.
+    """
+
+    def __init__(self, retry_in: float) -> None:
+        super().__init__("others were in the way", retry_in)
+        self.retry_in = retry_in
+
+    def __reduce__(self) -> tuple[type["Contended"], tuple[float]]:
+        return type(self), (self.retry_in,)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of an update."""
+
+    outcome: Literal["done", "dead"]
+    wake: bool
+    """Whether the bot's sender is to be woken: also for an update that was resolved before, because whoever resolved
+    it may have died before waking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,44 +125,58 @@ class Resolver:
         self._timeout = timeout
         self._max_attempts = max_attempts
         self._people: dict[int, asyncio.Lock] = {}
+        self._bot_data = asyncio.Lock()
+        self._writes_bot_data = False
 
-    async def resolve(self, held: Held) -> bool:
-        """Bring one update to its end; whether the bot's sender is to be woken.
-
-        It is woken for an update that was resolved before, too: whoever resolved it may have died before waking.
+    async def resolve(self, held: Held, begin: Callable[[], None]) -> Ended:
+        """Bring one update to its end; ``begin`` is called each time its handlers are about to start.
 
         Raises:
             HandlerFailed: the bot's code raised, and attempts are left.
-            Contended: the memory it needs is written by others all the time.
+            Contended: another chat of its person is busy, or others write its memory all the time.
         """
-        entry = read_entry(held.body)
-        if held.attempt > self._max_attempts:
-            reason = f"its process died at each of {held.attempt - 1} starts"
-            return await self._bury(held, entry, reason, "No traceback: the process was gone.")
         try:
+            entry = read_entry(held.body)
             update = Update.de_json(entry.content, self._application.bot)
         except Exception as error:  # noqa: BLE001 - anything may come in, and nobody's handler is to blame
             reason = f"python-telegram-bot cannot read it: {type(error).__name__}"
-            return await self._bury(held, entry, reason, traceback.format_exc())
-        person = update.effective_user.id if update.effective_user else None
-        if person is None:
-            return await self._run_until_fresh(held, entry, update)
-        # Two chats of one person side by side would only make each other's memory stale.
-        async with self._people.setdefault(person, asyncio.Lock()):
-            return await self._run_until_fresh(held, entry, update)
+            return await self._bury(held, reason, traceback.format_exc())
+        if held.attempt > self._max_attempts:
+            reason = f"it was started {held.attempt - 1} times and never came to an end"
+            return await self._bury(held, reason, "No traceback: its process died, or stood still for too long.")
+        async with self._turn(update):
+            return await self._run_until_fresh(held, entry, update, begin)
 
-    async def _run_until_fresh(self, held: Held, entry: Entry, update: Update) -> bool:
+    @contextlib.asynccontextmanager
+    async def _turn(self, update: Update) -> AsyncIterator[None]:
+        """Two chats of one person side by side would only make each other's memory stale; so for ``bot_data``."""
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(_TURN_SECONDS):
+                    if update.effective_user:
+                        person = update.effective_user.id
+                        await stack.enter_async_context(self._people.setdefault(person, asyncio.Lock()))
+                    if self._writes_bot_data:
+                        await stack.enter_async_context(self._bot_data)
+            except TimeoutError:
+                raise Contended(_CONTENDED_SECONDS) from None
+            yield
+
+    async def _run_until_fresh(self, held: Held, entry: Entry, update: Update, begin: Callable[[], None]) -> Ended:
         for _ in range(_STALE_TRIES):
             run, loaded = await self._load(held, update)
             if loaded.resolved:
-                return True
+                return Ended("done", wake=True)
+            begin()
             resolution = await self._run_once(held, entry, update, run, loaded)
+            self._writes_bot_data |= _BOT_DATA in resolution.memory
             decided = await self._commits.submit(resolution)
             if decided.verdict is Verdict.REFUSED:
-                return await self._refused(held, entry, decided.reason)
+                return await self._refused(held, decided.reason)
             if decided.verdict is not Verdict.STALE:
-                return bool(run.sends) or decided.verdict is Verdict.KNOWN
-        raise Contended
+                dead = decided.verdict is Verdict.WRITTEN and bool(run.errors) and run.last_attempt
+                return Ended("dead" if dead else "done", wake=bool(run.sends) or decided.verdict is Verdict.KNOWN)
+        raise Contended(_CONTENDED_SECONDS)
 
     async def _run_once(self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded) -> Resolution:
         failure = await self._handle(update, run)
@@ -209,26 +250,39 @@ class Resolver:
             raise HandlerFailed(f"what the bot sent or keeps is not text or a number: {error}", "") from None
         return Resolution(held.update_id, frozenset((guard["scope"], guard["key"]) for guard in guards), encoded)
 
-    async def _refused(self, held: Held, entry: Entry, reason: str) -> bool:
+    async def _refused(self, held: Held, reason: str) -> Ended:
         """The database refuses the update's rows for what stands in them: as if its handler had raised."""
         failure = HandlerFailed(f"the database refused what the bot sent or keeps: {reason}", "")
         if held.attempt < self._max_attempts:
             raise failure
-        return await self._bury(held, entry, failure.reason, failure.detail)
+        return await self._bury(held, failure.reason, failure.detail)
 
-    async def _bury(self, held: Held, entry: Entry, reason: str, detail: str) -> bool:
-        row = _row(held, entry, [], [])
-        row["messages"] = []
-        row["dead"] = _epitaph(reason, detail, held.attempt - 1)
+    async def _bury(self, held: Held, reason: str, detail: str) -> Ended:
         log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=reason)
-        decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row)))
+        dead = _epitaph(reason, detail, held.attempt - 1)
+        decided = await self._commits.submit(_grave(held, _entry_or_bytes(held), dead))
         if decided.verdict is Verdict.REFUSED:
-            # PostgreSQL cannot store the body as JSON: keep it as a text, so that nothing is lost.
-            row["body"] = orjson.dumps({"unreadable": entry.text.encode().hex()}).decode()
-            decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row)))
+            # PostgreSQL cannot store the body as JSON: keep its bytes, so that nothing is lost.
+            decided = await self._commits.submit(_grave(held, _bytes_only(held), dead))
         if decided.verdict is Verdict.REFUSED:
             raise HandlerFailed(f"not even its dead letter can be stored: {decided.reason}", "")
-        return decided.verdict is Verdict.KNOWN
+        return Ended("dead", wake=decided.verdict is Verdict.KNOWN)
+
+
+def _grave(held: Held, entry: Entry, dead: dict[str, Any]) -> Resolution:
+    row = _row(held, entry, [], []) | {"messages": [], "dead": dead}
+    return Resolution(held.update_id, frozenset(), encode_row(row))
+
+
+def _entry_or_bytes(held: Held) -> Entry:
+    try:
+        return read_entry(held.body)
+    except ValueError:
+        return _bytes_only(held)
+
+
+def _bytes_only(held: Held) -> Entry:
+    return Entry(datetime.now(UTC), orjson.dumps({"unreadable": held.body.hex()}).decode(), {})
 
 
 def _epitaph(reason: str, detail: str, attempts: int) -> dict[str, Any]:
@@ -236,7 +290,7 @@ def _epitaph(reason: str, detail: str, attempts: int) -> dict[str, Any]:
 
 
 def _memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:
-    found: list[tuple[MemoryKey, Memory]] = [(("chat", run.chat_key), run.chat), (("bot", ""), run.bot)]
+    found: list[tuple[MemoryKey, Memory]] = [(("chat", run.chat_key), run.chat), (_BOT_DATA, run.bot)]
     if run.user_id is not None:
         found.append((("user", str(run.user_id)), run.user))
     return found

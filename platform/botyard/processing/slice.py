@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +20,7 @@ from botyard.mailbox.protocol import Held, fresh_id
 from botyard.mailbox.tickets import TicketQueue
 from botyard.processing import store
 from botyard.processing.batcher import Batcher
-from botyard.processing.resolving import Contended, HandlerFailed, Resolver
+from botyard.processing.resolving import Contended, Ended, HandlerFailed, Resolver
 from botyard.processing.solitude import Solitude
 from botyard.telemetry import metrics
 from db.engine import is_reachable
@@ -30,7 +31,9 @@ log = structlog.get_logger(__name__)
 INFRASTRUCTURE: Final = (psycopg2.Error, DBAPIError, PoolTimeout)
 _UNCOUNTED_TRIES: Final = 10
 _LONGEST_AWAY_SECONDS: Final = 30.0
-_CONTENDED_SECONDS: Final = 0.2
+# A suspect waits this long for its process to become empty, then gives another process the chance.
+_PATIENCE_SECONDS: Final = 5.0
+_LONGEST_WAIT_SECONDS: Final = 300.0
 _STAND_ASIDE_SECONDS: Final = 0.05
 _LOOK_AGAIN_SECONDS: Final = 0.1
 
@@ -60,7 +63,6 @@ class _Holding:
 
     held: Held
     token: str
-    lease: Lease | None = None
     lost: bool = False
 
 
@@ -90,7 +92,9 @@ class Slice:
         """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
         bot = await self._host.bot_by_telegram_id(self._telegram_id)
         if bot is None:
-            log.warning("bot_unknown", telegram_id=self._telegram_id)
+            log.error("bot_unknown", telegram_id=self._telegram_id)
+            # What waits for it stays; without this the sweep would bring a ticket for it again and again.
+            await self._host.mailboxes.pause(self._telegram_id, self._ticket)
             return
         resolver = await self._resolver(bot)
         try:
@@ -152,13 +156,11 @@ class Slice:
 
     async def _serve(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> None:
         """One chat, update after update, until it is empty, parked, released or lost."""
-        lease = holding.lease = self._keep(holding)
+        following: Held | None = holding.held
         try:
-            following: Held | None = holding.held
             while following is not None:
                 holding.held = following
                 self._left -= 1
-                lease.until = time.monotonic() + self._budget()
                 following = await self._serve_update(bot, resolver, holding)
         except asyncio.CancelledError:
             if holding.lost:
@@ -166,11 +168,6 @@ class Slice:
                 return
             await self._park(holding, 0, counted=False)
             raise
-        finally:
-            self._tools.renewer.drop(lease)
-
-    def _budget(self) -> float:
-        return self._host.settings.handler_timeout_seconds + 5
 
     def _keep(self, holding: _Holding) -> Lease:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -178,43 +175,64 @@ class Slice:
 
         def lost() -> None:
             holding.lost = True
+            # If it blocks its thread nobody can end it; it must not keep this process from being empty.
+            self._tools.solitude.leave(holding.token)
             if task is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(task.cancel)
 
         return self._tools.renewer.keep(
-            lambda: keeper.renew(telegram_id, holding.held.chat, holding.token, ticket), self._budget(), lost
+            lambda: keeper.renew(telegram_id, holding.held.chat, holding.token, ticket), _LONGEST_WAIT_SECONDS, lost
         )
 
     async def _serve_update(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> Held | None:
         """Resolve the chat's head; the chat's next update, if it is ours too."""
         held = holding.held
+        lease = self._keep(holding)
+
+        def begin() -> None:
+            # The budget is the handler's: waiting for its turn costs none of it.
+            lease.until = time.monotonic() + self._host.settings.handler_timeout_seconds + 5
+
         try:
-            if held.suspect:
-                log.warning("update_suspect", update_id=held.update_id, chat=held.chat, attempt=held.attempt)
-                async with self._tools.solitude.alone():
-                    wake = await resolver.resolve(held)
-            else:
-                with self._tools.solitude.among_others() as entered:
-                    if not entered:
-                        await self._park(holding, _STAND_ASIDE_SECONDS, counted=False)
-                        return None
-                    wake = await resolver.resolve(held)
-        except HandlerFailed as failure:
-            await self._failed(bot, holding, failure)
+            ended = await self._resolve(resolver, holding, begin)
+        except (HandlerFailed, Contended, *INFRASTRUCTURE) as error:
+            self._tools.renewer.drop(lease)
+            await self._put_back(bot, holding, error)
             return None
-        except Contended:
-            await self._park(holding, _CONTENDED_SECONDS, counted=False)
-            return None
-        except INFRASTRUCTURE as error:
-            await self._away(bot, holding, error)
-            return None
-        metrics.PROCESSED.inc(bot=bot.id, outcome="done")
+        finally:
+            # Before the chat is let go: a renewal that comes after it would be told "lost".
+            self._tools.renewer.drop(lease)
+        metrics.PROCESSED.inc(bot=bot.id, outcome=ended.outcome)
         self._tools.patience.pop((self._telegram_id, held.update_id), None)
         dropped = await self._host.mailboxes.done(
-            self._telegram_id, held, holding.token, more=self._going_on(), sender=bot.id if wake else None
+            self._telegram_id, held, holding.token, more=self._going_on(), sender=bot.id if ended.wake else None
         )
         self._tools.tickets.send_soon(dropped.woken)
         return dropped.following
+
+    async def _resolve(self, resolver: Resolver, holding: _Holding, begin: Callable[[], None]) -> Ended:
+        held, solitude = holding.held, self._tools.solitude
+        if held.suspect:
+            log.warning("update_suspect", update_id=held.update_id, chat=held.chat, attempt=held.attempt)
+            async with solitude.alone(holding.token, _PATIENCE_SECONDS) as alone:
+                if not alone:
+                    raise Contended(_PATIENCE_SECONDS)
+                return await resolver.resolve(held, begin)
+        if not solitude.enter(holding.token):
+            raise Contended(_STAND_ASIDE_SECONDS)
+        try:
+            return await resolver.resolve(held, begin)
+        finally:
+            solitude.leave(holding.token)
+
+    async def _put_back(self, bot: ServedBot, holding: _Holding, error: Exception) -> None:
+        """Park the chat for as long as its trouble asks for."""
+        if isinstance(error, HandlerFailed):
+            await self._failed(bot, holding, error)
+        elif isinstance(error, Contended):
+            await self._park(holding, error.retry_in, counted=False)
+        else:
+            await self._away(bot, holding, error)
 
     async def _failed(self, bot: ServedBot, holding: _Holding, failure: HandlerFailed) -> None:
         held = holding.held

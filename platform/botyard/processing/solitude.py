@@ -6,19 +6,20 @@ innocent one down with it.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 _LOOK_SECONDS: Final = 0.02
 
 
 class Solitude:
-    """Counts what runs in this process, over all of its threads and loops."""
+    """Knows what runs in this process, over all of its threads and loops; each run goes by its owner token."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running = 0
+        self._running: set[str] = set()
         self._wanted = 0
 
     @property
@@ -26,39 +27,43 @@ class Solitude:
         """Somebody is, or waits to be, alone: begin nothing."""
         return self._wanted > 0
 
-    @contextmanager
-    def among_others(self) -> Iterator[bool]:
-        """Run beside others; false, and nothing is entered, while somebody wants to be alone."""
+    def enter(self, token: str) -> bool:
+        """Begin beside others; false, and nothing is entered, while somebody wants to be alone."""
         with self._lock:
-            entered = not self._wanted
-            self._running += entered
-        try:
-            yield entered
-        finally:
-            with self._lock:
-                self._running -= entered
+            if self._wanted:
+                return False
+            self._running.add(token)
+            return True
+
+    def leave(self, token: str) -> None:
+        """End what was begun; or give up on it: what has lost its lease may block its thread for ever."""
+        with self._lock:
+            self._running.discard(token)
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Wait until nothing else runs in this process, and keep it so."""
+    async def alone(self, token: str, patience: float) -> AsyncIterator[bool]:
+        """Wait until nothing else runs in this process, and keep it so; false when that took too long.
+
+        Args:
+            token: of the run.
+            patience: seconds.
+        """
         with self._lock:
             self._wanted += 1
+        until = time.monotonic() + patience
         try:
             # A look every 20 ms and not a blocking wait: it is rare, and a cancelled wait must leave nothing behind.
-            while not self._begin():  # noqa: ASYNC110 - what is waited for ends in other threads
+            while not (begun := self._begin(token)) and time.monotonic() < until:  # noqa: ASYNC110 - other threads end it
                 await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                yield
-            finally:
-                with self._lock:
-                    self._running -= 1
+            yield begun
         finally:
             with self._lock:
                 self._wanted -= 1
+                self._running.discard(token)
 
-    def _begin(self) -> bool:
+    def _begin(self, token: str) -> bool:
         with self._lock:
             if self._running:
                 return False
-            self._running = 1
+            self._running.add(token)
             return True

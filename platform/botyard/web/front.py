@@ -63,6 +63,7 @@ class Front:
             yield
         finally:
             flushing.cancel()
+            await self._flush_once()
             await self._pool.aclose()
 
     async def _check_redis(self) -> None:
@@ -75,15 +76,18 @@ class Front:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
-            taken = metrics.take_pending()
-            pipe = self._api.state.redis.pipeline(transaction=False)
-            for field, amount in taken.items():
-                pipe.hincrbyfloat(metrics.HASH, field, amount)
-            try:
-                await pipe.execute()
-            except RedisError as error:
-                metrics.put_back(taken)
-                log.warning("metrics_not_written", error=type(error).__name__)
+            await self._flush_once()
+
+    async def _flush_once(self) -> None:
+        taken = metrics.take_pending()
+        pipe = self._api.state.redis.pipeline(transaction=False)
+        for field, amount in taken.items():
+            pipe.hincrbyfloat(metrics.HASH, field, amount)
+        try:
+            await pipe.execute()
+        except RedisError as error:
+            metrics.put_back(taken)
+            log.warning("metrics_not_written", error=type(error).__name__)
 
 
 def build_app() -> Front:

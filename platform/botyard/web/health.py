@@ -66,9 +66,12 @@ async def show_metrics(request: Request) -> Response:
     """Everything that is counted, for Prometheus: to this machine, or with the bearer token of METRICS_TOKEN."""
     _check_reader(request)
     redis = request.app.state.redis
-    stored = await redis.hgetall(metrics.HASH)
-    found = [*metrics.families(stored), *await _mailbox_gauges(redis)]
-    found += await asyncio.get_running_loop().run_in_executor(None, _outbox_gauges)
+    try:
+        stored = await redis.hgetall(metrics.HASH)
+        found = [*metrics.families(stored), *await _mailbox_gauges(redis)]
+        found += await asyncio.get_running_loop().run_in_executor(None, _outbox_gauges)
+    except (RedisError, SQLAlchemyError) as error:
+        raise HTTPException(503, "what is counted cannot be read now") from error
     registry = CollectorRegistry()
     registry.register(_Once(found))
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")

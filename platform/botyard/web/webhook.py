@@ -32,7 +32,8 @@ log = structlog.get_logger(__name__)
 
 PREFIX: Final = "/webhook/"
 _MAX_BODY: Final = 1024 * 1024
-_LARGEST_ID: Final = 2**53
+# Far beyond Telegram's ids; up to here a provisional message id, which is made of it, fits 64 bits.
+_LARGEST_ID: Final = 2**49
 _PUBLIC_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RETRY_AFTER: Final = (b"retry-after", b"2")
 _KNOWN_SECONDS: Final = 10.0
@@ -45,6 +46,7 @@ class Intakes:
 
     def __init__(self) -> None:
         self._cache: dict[str, tuple[float, Intake | None]] = {}
+        self._asking: dict[str, asyncio.Task[Intake | None]] = {}
 
     async def find(self, public_id: str) -> Intake | None:
         """The bot behind a path.
@@ -55,12 +57,22 @@ class Intakes:
         until, intake = self._cache.get(public_id, (0.0, None))
         if time.monotonic() < until:
             return intake
+        asking = self._asking.get(public_id)
+        if asking is None:
+            asking = self._asking[public_id] = asyncio.create_task(self._ask(public_id))
+            asking.add_done_callback(lambda _: self._asking.pop(public_id, None))
+        # A known one does not wait for a slow database: what is remembered serves until the answer is there.
+        return intake if intake is not None else await asyncio.shield(asking)
+
+    async def _ask(self, public_id: str) -> Intake | None:
+        known = self._cache.get(public_id, (0.0, None))[1]
         try:
             intake = await asyncio.get_running_loop().run_in_executor(None, find_intake, public_id)
-        except SQLAlchemyError:
-            if intake is None:
+        except SQLAlchemyError as error:
+            log.warning("intake_not_refreshed", error=type(error).__name__)
+            if known is None:
                 raise
-            log.warning("intake_not_refreshed")
+            intake = known
         if len(self._cache) >= _MOST_CACHED:
             self._cache.clear()
         life = _UNKNOWN_SECONDS if intake is None else _KNOWN_SECONDS
@@ -159,7 +171,7 @@ def _parse(body: bytes) -> tuple[dict[str, Any], int]:
     except orjson.JSONDecodeError:
         raise Refusal(400) from None
     update_id = update.get("update_id") if isinstance(update, dict) else None
-    # Telegram's ids are positive; negative ones are ours, for replays. Lua counts exactly up to 2^53.
+    # Telegram's ids are positive; negative ones are ours, for replays.
     if type(update_id) is not int or not 0 <= update_id < _LARGEST_ID:
         raise Refusal(400)
     return update, update_id
