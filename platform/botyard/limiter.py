@@ -40,8 +40,9 @@ class Limiter:
     """
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
-        self._redis = redis
-        self._reserve = redis.register_script((files("botyard") / "limiter.lua").read_text(encoding="utf-8"))
+        folder = files("botyard")
+        self._reserve = redis.register_script((folder / "limiter.lua").read_text(encoding="utf-8"))
+        self._close = redis.register_script((folder / "limiter_close.lua").read_text(encoding="utf-8"))
         self._limits = (
             settings.limit_private_burst,
             1000 / settings.limit_private_per_second,
@@ -60,6 +61,4 @@ class Limiter:
 
     async def close(self, bot: int, chat: str, seconds: float) -> None:
         """Telegram refused a chat with 429: nothing goes there before the deadline, not even after a restart."""
-        server_seconds, micros = await self._redis.time()
-        until = server_seconds * 1000 + micros / 1000 + seconds * 1000
-        await self._redis.set(f"by:closed:{bot}:{chat}", f"{until:.3f}", px=int(seconds * 1000) + 1000)
+        await self._close(args=(bot, chat, int(seconds * 1000)))

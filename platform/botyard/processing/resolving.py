@@ -143,7 +143,8 @@ class Resolver:
             return await self._bury(held, reason, traceback.format_exc())
         if held.attempt > self._max_attempts:
             reason = f"it was started {held.attempt - 1} times and never came to an end"
-            return await self._bury(held, reason, "No traceback: its process died, or stood still for too long.")
+            detail = "No traceback: its process died, or stood still for too long."
+            return await self._bury(held, reason, detail, attempts=held.attempt - 1)
         async with self._turn(update):
             return await self._run_until_fresh(held, entry, update, begin)
 
@@ -257,9 +258,9 @@ class Resolver:
             raise failure
         return await self._bury(held, failure.reason, failure.detail)
 
-    async def _bury(self, held: Held, reason: str, detail: str) -> Ended:
+    async def _bury(self, held: Held, reason: str, detail: str, attempts: int | None = None) -> Ended:
         log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=reason)
-        dead = _epitaph(reason, detail, held.attempt - 1)
+        dead = _epitaph(reason, detail, held.attempt if attempts is None else attempts)
         decided = await self._commits.submit(_grave(held, _entry_or_bytes(held), dead))
         if decided.verdict is Verdict.REFUSED:
             # PostgreSQL cannot store the body as JSON: keep its bytes, so that nothing is lost.

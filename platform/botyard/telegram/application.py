@@ -81,6 +81,10 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         # Handlers of later groups would act for an update that has failed.
         return True
 
+    def add_error_handler(self, callback: Any, block: Any = True) -> None:  # noqa: ARG002 - the base's signature
+        """Add an error handler, which the update always waits for: else what it sends could not be written with it."""
+        super().add_error_handler(callback, block=True)
+
     def create_task(
         self, coroutine: Any, update: object | None = None, *, name: str | None = None
     ) -> "asyncio.Task[Any]":
@@ -102,6 +106,7 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
                 await asyncio.gather(*waiting, return_exceptions=True)
             _settle(run)
         finally:
+            run.closed = True
             current_run.reset(token)
 
 

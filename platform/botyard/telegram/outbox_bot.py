@@ -56,7 +56,7 @@ class Capture(BaseRateLimiter[Any]):
         if endpoint == "getMe":
             return self._profile
         run = current_run.get(None)
-        if run is None or endpoint not in QUEUED:
+        if run is None or run.closed or endpoint not in QUEUED:
             return await callback(*args, **kwargs)
         params = {}
         for key, value in data.items():

@@ -62,6 +62,8 @@ class UpdateRun:
     sends: list[Send] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     tasks: list["asyncio.Task[Any]"] = field(default_factory=list)
+    closed: bool = False
+    """It has ended: what a task that outlived it sends can no longer be written with it."""
 
     def queue(self, send: Send) -> None:
         """Note a send, to go out after the commit."""

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX: Final = "/webhook/"
 _MAX_BODY: Final = 1024 * 1024
+_MOST_DIGITS: Final = 12
 # Far beyond Telegram's ids; up to here a provisional message id, which is made of it, fits 64 bits.
 _LARGEST_ID: Final = 2**49
 _PUBLIC_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -148,7 +149,7 @@ def _check_secret(headers: dict[bytes, bytes], intake: Intake) -> None:
 async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     """The body, read no further than it may be long."""
     announced = headers.get(b"content-length", b"0")
-    if not announced.isdigit() or int(announced) > _MAX_BODY:
+    if not announced.isdigit() or len(announced) > _MOST_DIGITS or int(announced) > _MAX_BODY:
         raise Refusal(413)
     chunks: list[bytes] = []
     size = 0
