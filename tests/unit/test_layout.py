@@ -23,6 +23,7 @@ MAY_SEE_EVERY_CUSTOMER = {
     "platform/botyard/bots/registry.py",
     "platform/botyard/bots/services.py",
     "platform/botyard/delivery/outbox.py",
+    "platform/botyard/processing/retention.py",
     "platform/botyard/web/health.py",
 }
 MAY_CHANGE_TABLES = {"db/migrate.py", "db/migrations/env.py"}

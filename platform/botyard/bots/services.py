@@ -1,7 +1,7 @@
 """Adding bots and connecting them to Telegram. See docs/bots.md."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ _DEFAULT_CUSTOMER: Final = 1
 class NewBot:
     """What is needed to add a bot."""
 
-    token: str
+    token: str = field(repr=False)
     kind: str
     api_url: str
     queue: str = "slow"

@@ -1,8 +1,8 @@
 """One call of the Bot API for one outbox row, and what its answer means. See docs/delivery.md."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 import orjson
@@ -28,6 +28,7 @@ _MAX_FAILURES: Final = 3
 _LONGEST_WAIT: Final = 30.0
 _HEALTHY_SECONDS: Final = 30.0
 _UNAUTHORIZED_SECONDS: Final = 60.0
+_SHORTEST_FLOOD: Final = 1.0
 _LONGEST_FLOOD: Final = 86_400.0
 _LARGEST_ID: Final = 2**53
 
@@ -44,6 +45,7 @@ class ApiClient:
         self._request = request
         self._backoff = backoff
         self._answered: dict[str, float] = {}
+        self._unreached: Counter[str] = Counter()
 
     async def send(self, row: Row, params: Mapping[str, Any], api_url: str, token: str) -> Result:
         """Call once; never raises what the Bot API or the network did."""
@@ -54,14 +56,18 @@ class ApiClient:
             return self._judge(row, error, api_url)
         except Exception as error:  # noqa: BLE001 - an answer unlike any of the Bot API's; one row must not end them all
             return self._judge(row, Unanswered(f"an answer that makes no sense ({type(error).__name__})"), api_url)
-        self._answered[api_url] = time.monotonic()
+        self._note_answer(api_url)
         return Result(row.id, row.attempt, "sent", _message_id(answer))
+
+    def _note_answer(self, api_url: str) -> None:
+        self._answered[api_url] = time.monotonic()
+        self._unreached.pop(api_url, None)
 
     def _judge(self, row: Row, error: TelegramError, api_url: str) -> Result:
         # A proxy's answer may repeat our address, and with it the token.
         text = storable(redact(f"{type(error).__name__}: {error.message}"))[:500]
         if isinstance(error, RetryAfter):
-            self._answered[api_url] = time.monotonic()
+            self._note_answer(api_url)
             wait = wait_of(error)
             return Result(row.id, row.attempt, "retry", due_in=wait, error=text, flood_seconds=wait)
         if isinstance(error, BadRequest) and "message is not modified" in error.message.lower():
@@ -70,10 +76,11 @@ class ApiClient:
         if isinstance(error, InvalidToken) and "unauthorized" in error.message.lower():
             return Result(row.id, row.attempt, "retry", due_in=_UNAUTHORIZED_SECONDS, error=text)
         if isinstance(error, BadRequest | Forbidden | Conflict | ChatMigrated | InvalidToken):
-            self._answered[api_url] = time.monotonic()
+            self._note_answer(api_url)
             return Result(row.id, row.attempt, "dead", error=text)
         if isinstance(error, NotSent):
-            return Result(row.id, row.attempt, "retry", due_in=self._wait(row.attempt), error=text)
+            self._unreached[api_url] += 1
+            return Result(row.id, row.attempt, "retry", due_in=self._wait(self._unreached[api_url]), error=text)
         if not isinstance(error, NetworkError) or isinstance(error, Unanswered):
             # No answer, or a 2xx that is none of the Bot API's: it may have been sent.
             verdict: Verdict = "retry" if row.may_repeat else "uncertain"
@@ -97,9 +104,9 @@ class ApiClient:
 
 def wait_of(error: RetryAfter) -> float:
     """The seconds that a 429 asks for."""
-    wait = error.retry_after
-    seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-    return min(max(seconds, 0.0), _LONGEST_FLOOD)
+    # The public property warns of a change to come at each use; a contract test holds the private one to this shape.
+    seconds = error._retry_after.total_seconds()  # noqa: SLF001
+    return min(max(seconds, _SHORTEST_FLOOD), _LONGEST_FLOOD)
 
 
 def _message_id(answer: Any) -> int | None:

@@ -85,6 +85,7 @@ class Slice:
         self._queue = queue
         self._until = time.monotonic() + host.settings.slice_seconds
         self._left = host.settings.slice_updates
+        self._taken = 0
         self._stopped = False
         self._chats: set[asyncio.Task[None]] = set()
 
@@ -106,6 +107,9 @@ class Slice:
             await asyncio.gather(*self._chats, return_exceptions=True)
             raise
         if not retired:
+            if not self._taken:
+                # Somebody wants to be alone here: do not come back at once, and again.
+                await asyncio.sleep(_STAND_ASIDE_SECONDS)
             self._tools.tickets.send_soon(await self._host.mailboxes.finish(self._telegram_id, self._ticket))
 
     async def _resolver(self, bot: ServedBot) -> Resolver:
@@ -149,6 +153,7 @@ class Slice:
             stamp = None
             if held is None:
                 return not holding
+            self._taken += 1
             self._chats.add(asyncio.create_task(self._serve(bot, resolver, _Holding(held, token))))
             # A suspect says so in its first step: nothing may be taken beside it.
             await asyncio.sleep(0)

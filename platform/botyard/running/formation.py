@@ -65,6 +65,7 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
             stop_seconds=_STOP_SECONDS,
             stage=stage,
             log_file=logs / f"{name}.log",
+            quiet_end=True,
         )
 
     web_ready = _answers(settings.web_host, settings.web_port)

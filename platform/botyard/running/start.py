@@ -62,6 +62,8 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         "SECRET_KEY": made.secret_key,
         "FLOWER_PASSWORD": made.flower_password,
         "BOTYARD_DEMO_TOKEN": made.demo_token,
+        # Each idle connection is a process of some megabytes in PostgreSQL.
+        "DATABASE_POOL_SIZE": str(min(settings.database_pool_size, 2)),
         # Two arenas instead of sixteen: many threads that mostly wait would each keep a heap of their own.
         "MALLOC_ARENA_MAX": "2",
         # The tickets are JSON and the broker is ours alone: Celery's warning about root is about neither.

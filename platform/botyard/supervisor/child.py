@@ -52,6 +52,7 @@ class Process:
         stage: processes of a stage start when all of the earlier stages are ready.
         log_file: where its lines are kept.
         echo: whether its lines go to the supervisor's output too.
+        quiet_end: once it was asked to stop, how it takes its leave is for its log file only.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Process:
     stage: int = 0
     log_file: Path | None = None
     echo: bool = True
+    quiet_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -245,8 +247,7 @@ class Child:
         self._tail.append(line)
         if self._log:
             self._log.write(line)
-        # Once it was asked to stop, how it takes its leave is for its log file.
-        if self.process.echo and not self._stopping.is_set():
+        if self.process.echo and not (self.process.quiet_end and self._stopping.is_set()):
             self._output(self.process.name, line)
 
     def _say(self, text: str) -> None:

@@ -14,6 +14,8 @@ from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from botyard.telemetry.redaction import redact
+
 _SURELY_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -115,7 +117,9 @@ class AiohttpRequest(BaseRequest):
         assert self._session is not None  # noqa: S101 - made two lines above
         try:
             async with self._session.request(method, url, data=body, headers=headers, timeout=timeout) as answer:
-                return answer.status, await answer.read()
+                body = await answer.read()
+                # python-telegram-bot puts a refusal's body into its exception, and a proxy's page repeats our path.
+                return answer.status, body if answer.status < 300 else redact(body.decode(errors="replace")).encode()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _hide(error)
 
