@@ -1,6 +1,8 @@
 """Kinds of bots for tests: what they answer shows how often, and in which order, they were run."""
 
+import asyncio
 import os
+import random
 import signal
 from typing import Any
 
@@ -20,6 +22,17 @@ async def _count(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
 def counter(application: Any) -> None:
     """Answers each message with the number of messages of its chat so far, and the message."""
     application.add_handler(MessageHandler(filters.ALL, _count))
+
+
+async def _count_slowly(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    # Every tenth one takes its time, so that at any moment of a load somebody is at work.
+    await asyncio.sleep(0.5 if random.random() < 0.1 else 0.03)
+    await _count(update, context)
+
+
+def slow_counter(application: Any) -> None:
+    """Counts, and takes its time over it."""
+    application.add_handler(MessageHandler(filters.ALL, _count_slowly))
 
 
 async def _die(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:

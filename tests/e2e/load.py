@@ -2,18 +2,33 @@
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.checker import Verdict, answered, check
 from tests.e2e.yard import Yard, wait_until
 
 KIND = "tests.e2e.bots:counter"
+SLOW_KIND = "tests.e2e.bots:slow_counter"
 
 
-def write_in_bursts(yard: Yard, bots: list[int], *, messages: int, chats: int, seconds: float, seed: int = 1) -> int:
-    """Write, from ``chats`` people, ``messages`` messages over ``seconds``; how many updates that made."""
+def write_in_bursts(
+    yard: Yard,
+    bots: list[int],
+    *,
+    messages: int,
+    chats: int,
+    seconds: float,
+    seed: int = 1,
+    meanwhile: Callable[[int, int], None] = lambda _burst, _of: None,
+) -> int:
+    """Write, from ``chats`` people, ``messages`` messages over ``seconds``; how many updates that made.
+
+    Each seed has people of its own, whom the bots have not counted before. ``meanwhile`` is called right after each
+    burst, while it is being worked on, with its number and how many there are.
+    """
     dice = random.Random(seed)
-    people = [6_000_000_000 + number for number in range(chats)]
+    people = [6_000_000_000 + seed * 1000 + number for number in range(chats)]
     bursts = max(1, messages // 100)
     made = 0
     for burst in range(bursts):
@@ -25,6 +40,7 @@ def write_in_bursts(yard: Yard, bots: list[int], *, messages: int, chats: int, s
                 for number in range(messages // bursts // len(bots))
             ]
             made += len(yard.simulator.post("/sim/batch", bot_id=bot, messages=batch)["update_ids"])
+        meanwhile(burst, bursts)
         time.sleep(max(0.0, seconds / bursts - (time.monotonic() - began)))  # the pace of the load, not a wait
     return made
 

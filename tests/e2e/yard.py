@@ -172,9 +172,18 @@ class Yard:
                 process.resume()
 
     def metric(self, name: str) -> float:
-        """A figure of /metrics, summed over its labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        """A figure of /metrics, summed over its labels; waits for a web process that is just coming back."""
+        lines: list[str] = []
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/metrics", timeout=10) as answer:
+                    lines[:] = answer.read().decode().splitlines()
+            except OSError:
+                return False
+            return True
+
+        wait_until(answers, 60, "/metrics answers")
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
     def logs(self) -> Iterable[Path]:

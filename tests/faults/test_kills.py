@@ -27,6 +27,7 @@ def test_two_thousand_updates_survive_the_death_of_every_kind_of_process(own_yar
     assert result.examples == () or result.sent_twice <= result.uncertain
     assert result.holds()
     assert result.accepted == 2000
+    assert result.injected == len(FAULTS)
 
 
 @pytest.mark.timeout(180)
