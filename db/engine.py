@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 import psycopg2
 from psycopg2.extensions import cursor
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
@@ -25,6 +26,9 @@ _SETTING: dict[Role, str] = {
 # Server-side limits, all shorter than a lease: a stalled owner must not keep the next one waiting at a row lock.
 _LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=5s"
 
+
+DATABASE_TROUBLE: Final = (psycopg2.Error, DBAPIError, PoolTimeout)
+"""What a database raises that is away, busy or broken."""
 
 _made: list[Engine] = []
 

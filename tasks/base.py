@@ -7,7 +7,7 @@ from celery import Task
 from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
-from botyard.processing.slice import INFRASTRUCTURE
+from db.engine import DATABASE_TROUBLE
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ class YardTask(Task):  # type: ignore[type-arg]
         with structlog.contextvars.bound_contextvars(task=self.name, task_id=self.request.id):
             try:
                 return super().__call__(*args, **kwargs)
-            except (RedisError, *INFRASTRUCTURE) as error:
+            except (RedisError, *DATABASE_TROUBLE) as error:
                 log.warning("task_gave_up", error=type(error).__name__)
                 raise Ignore from None
 

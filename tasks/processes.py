@@ -26,10 +26,10 @@ from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.processing.retention import prune
-from botyard.processing.slice import INFRASTRUCTURE, Slice, Tools
+from botyard.processing.slice import Slice, Tools
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
-from db.engine import forget_connections
+from db.engine import DATABASE_TROUBLE, forget_connections
 from tasks.loops import LoopThread, SlotLoops
 from tasks.process_logs import say_ready
 
@@ -65,7 +65,7 @@ class WorkerProcess:
                 (_SQL_SWEEP_SECONDS, self.wake_sleepers),
             ],
             self.settings.clock_seconds,
-            passing=INFRASTRUCTURE,
+            passing=DATABASE_TROUBLE,
         )
 
     def process_updates(self, telegram_id: int, ticket: str, stamp: int | None, queue: str) -> None:

@@ -7,11 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import psycopg2
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botyard.bots.registry import ServedBot
 from botyard.delivery.calls import ApiClient, with_real_ids
@@ -26,6 +23,7 @@ from botyard.telegram.outbox_bot import provisional_ids
 from botyard.telegram.run import of_provisional_id
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry import metrics
+from db.engine import DATABASE_TROUBLE
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +132,7 @@ class SendingSlice:
         for wait in _RECORD_AGAIN_SECONDS:
             try:
                 await self._in_thread(partial(outbox.record_and_claim, self._ended, 0))
-            except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
+            except DATABASE_TROUBLE as error:
                 log.warning("sends_not_recorded", count=len(self._ended), error=type(error).__name__)
                 await asyncio.sleep(wait)
             else:

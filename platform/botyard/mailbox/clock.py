@@ -66,3 +66,6 @@ class Clock:
             job()
         except self._passing as error:
             log.warning("clock_job_failed", job=getattr(job, "__qualname__", repr(job)), error=type(error).__name__)
+        except Exception:
+            # The edge of a thread: if it ended here, nothing of this process would ever become due again.
+            log.exception("clock_job_failed", job=getattr(job, "__qualname__", repr(job)))

@@ -82,6 +82,10 @@ class Renewer:
             # The lease runs on until it lapses; the next round may reach Redis again.
             log.warning("lease_not_renewed", error=type(error).__name__)
             return
+        except Exception:
+            # The edge of a thread: if it ended here, every lease of this process would lapse.
+            log.exception("lease_not_renewed")
+            return
         if kept:
             lease.renewed_at = now
         else:
@@ -92,4 +96,8 @@ class Renewer:
             known = lease in self._leases
             self._leases.discard(lease)
         if known:
-            lease.on_lost()
+            try:
+                lease.on_lost()
+            except Exception:
+                # As above: one who cannot be told must not cost the others their leases.
+                log.exception("lease_loser_not_told")

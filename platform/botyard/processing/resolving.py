@@ -297,13 +297,18 @@ def _memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:
     return found
 
 
+def _canonical(state: dict[str, Any]) -> bytes:
+    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
+
+
 def _guards(run: UpdateRun, loaded: Loaded) -> list[dict[str, Any]]:
     """The memory rows to write, and the chat's own in any case: its version fences the update."""
     guards = []
     for (scope, key), memory in _memories(run):
         stored, version = loaded.states.get((scope, key), (b"{}", 0))
         state = dump(memory, f"{scope}_data")
-        changed = state != orjson.loads(stored)
+        # As JSON, in which 1 and true differ.
+        changed = _canonical(state) != _canonical(orjson.loads(stored))
         if changed or scope == "chat":
             guards.append({"scope": scope, "key": key, "version": version, "state": state if changed else None})
     return guards

@@ -7,10 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import psycopg2
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botyard.bots.registry import ServedBot
 from botyard.hosting import Host
@@ -23,12 +20,10 @@ from botyard.processing.batcher import Batcher
 from botyard.processing.resolving import Contended, Ended, HandlerFailed, Resolver
 from botyard.processing.solitude import Solitude
 from botyard.telemetry import metrics
-from db.engine import is_reachable
+from db.engine import DATABASE_TROUBLE, is_reachable
 
 log = structlog.get_logger(__name__)
 
-# Trouble of the place and not of the update.
-INFRASTRUCTURE: Final = (psycopg2.Error, DBAPIError, PoolTimeout)
 _UNCOUNTED_TRIES: Final = 10
 _LONGEST_AWAY_SECONDS: Final = 30.0
 # A suspect waits this long for its process to become empty, then gives another process the chance.
@@ -200,7 +195,7 @@ class Slice:
 
         try:
             ended = await self._resolve(resolver, holding, begin)
-        except (HandlerFailed, Contended, *INFRASTRUCTURE) as error:
+        except (HandlerFailed, Contended, *DATABASE_TROUBLE) as error:
             self._tools.renewer.drop(lease)
             await self._put_back(bot, holding, error)
             return None

@@ -5,6 +5,7 @@ conversation handlers are therefore looked up in the current update's run, where
 """
 
 import asyncio
+import warnings
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -13,10 +14,14 @@ from typing import Any, Protocol, cast
 from telegram import Update
 from telegram.ext import Application, ApplicationBuilder, BaseHandler, ConversationHandler
 from telegram.ext._handlers.conversationhandler import PendingState
+from telegram.warnings import PTBUserWarning
 
 from botyard.errors import InputError
 from botyard.telegram.outbox_bot import OutboxBot
 from botyard.telegram.run import UpdateRun, current_run
+
+# It says that such tasks are awaited by nobody; here every run waits for its own.
+warnings.filterwarnings("ignore", message="Tasks created via `Application.create_task`", category=PTBUserWarning)
 
 
 class Kind(Protocol):

@@ -116,7 +116,9 @@ class AiohttpRequest(BaseRequest):
             timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=read_timeout)
         assert self._session is not None  # noqa: S101 - made two lines above
         try:
-            async with self._session.request(method, url, data=body, headers=headers, timeout=timeout) as answer:
+            async with self._session.request(
+                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as answer:
                 body = await answer.read()
                 # python-telegram-bot puts a refusal's body into its exception, and a proxy's page repeats our path.
                 return answer.status, body if answer.status < 300 else redact(body.decode(errors="replace")).encode()
