@@ -22,18 +22,20 @@ from botyard.telegram.outbox_bot import OutboxBot
 from botyard.telegram.run import Lane
 from botyard.telemetry.logs import configure_logs
 from tests.factories import TELEGRAM_ID, make_bot, message
-from tests.integration.fake_api import FakeApi, cut, echo, error, fake_api, half, raw, silence
+from tests.integration.fake_api import FakeApi, around, cut, echo, error, fake_api, half, raw, silence
 from tests.integration.outbox_tools import add_row
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
 CANARY = "AAHcanaryCANARYcanaryCANARYcanary35"
 TOKEN = f"{TELEGRAM_ID}:{CANARY}"
-PIECE = CANARY[:12]
-"""What is left of it when a text is cut."""
+PIECE = CANARY[:12].lower()
+"""What is left of it when a text is cut; python-telegram-bot writes some errors in small letters."""
 
 PATHS: dict[str, Any] = {
-    "refused": None,
+    "refused": "http://127.0.0.1:1",
+    "an address that is none": "http://[bad",
+    "redirections in a circle": around,
     "no answer in time": silence,
     "cut": cut,
     "half an answer": half,
@@ -52,8 +54,8 @@ PATHS: dict[str, Any] = {
 @pytest.fixture(params=PATHS)
 async def api(request: pytest.FixtureRequest) -> AsyncIterator[FakeApi]:
     async with fake_api() as made:
-        if PATHS[request.param] is None:
-            made.url = "http://127.0.0.1:1"
+        if isinstance(PATHS[request.param], str):
+            made.url = PATHS[request.param]
         else:
             made.script = [PATHS[request.param]] * 50
         yield made
@@ -84,7 +86,8 @@ async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
 
 def in_the_database(services: Services) -> str:
     tables = services.superuser("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    return "\n".join(str(services.superuser(f'SELECT t::text FROM "{table}" t')) for (table,) in tables)
+    shown = [f'SELECT t::text FROM "{table}" t' for (table,) in tables]  # noqa: S608 - names of our tables
+    return "\n".join(str(services.superuser(query)) for query in shown)
 
 
 def in_redis(services: Services) -> str:
@@ -105,9 +108,9 @@ def nowhere(services: Services, logs: StringIO) -> None:
         ("database", in_the_database(services)),
         ("redis", in_redis(services)),
     ):
-        at = text.find(PIECE)
+        at = text.lower().find(PIECE)
         assert at < 0, f"in the {place}: {text[max(0, at - 200) : at + 60]}"
-        assert PIECE.encode().hex() not in text, f"in the {place}, as bytes"
+        assert CANARY[:12].encode().hex() not in text, f"in the {place}, as bytes"
 
 
 async def test_sending_rows_lets_no_token_out(clean: Services, api: FakeApi, yard: Rig, logs: StringIO) -> None:
@@ -134,18 +137,19 @@ async def test_no_exception_of_a_call_repeats_the_token(api: FakeApi, yard: Rig)
     profile = {"id": TELEGRAM_ID, "is_bot": True, "first_name": "x", "username": "x_bot"}
     bot = OutboxBot(TOKEN, base_url(api.url), yard.host.request, profile)
     await bot.initialize()
-    for call in (bot.get_chat(5), bot.send_photo(5, photo=b"bytes"), bot.get_file("x")):
+    upload = bot.send_photo(5, photo=b"bytes", read_timeout=0.3)  # else an upload has two minutes
+    for call in (bot.get_chat(5), upload, bot.get_file("x")):
         with pytest.raises(TelegramError) as raised:
             await call
         text = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + str(raised.value)
-        assert PIECE not in text
+        assert PIECE not in text.lower()
 
 
 async def test_no_result_of_a_send_repeats_the_token(api: FakeApi, yard: Rig) -> None:
     row = Row(1, "5", None, Lane.REPLY, "sendMessage", {}, 1, 0, 0, "repeat", late=False, caused_at=None)
     result = await yard.api.send(row, {"chat_id": 5}, api.url, TOKEN)
     assert result.verdict != "sent"
-    assert PIECE not in repr(result)
+    assert PIECE not in repr(result).lower()
 
 
 async def test_adding_a_bot_lets_no_token_out(
@@ -154,8 +158,8 @@ async def test_adding_a_bot_lets_no_token_out(
     new = NewBot(token=TOKEN, kind="demo", api_url=api.url)
     with pytest.raises(InputError) as refused:
         await add_bot(new, yard.host.request, settings)
-    assert PIECE not in "".join(traceback.format_exception(refused.value))
-    assert PIECE not in json.dumps([refused.value.field, refused.value.problem, refused.value.remedy])
+    assert PIECE not in "".join(traceback.format_exception(refused.value)).lower()
+    assert PIECE not in json.dumps([refused.value.field, refused.value.problem, refused.value.remedy]).lower()
     nowhere(clean, logs)
 
 
@@ -173,6 +177,6 @@ async def test_a_bot_at_work_has_its_token_sealed_and_nowhere_else(
 def test_no_representation_of_what_carries_a_token_shows_it(clean: Services) -> None:
     bot = make_bot(token=TOKEN)
     new = NewBot(token=TOKEN, kind="demo", api_url="http://127.0.0.1:1")
-    assert PIECE not in repr(bot)
-    assert PIECE not in repr(new), "a dataclass shows its fields wherever it is logged"
+    assert PIECE not in repr(bot).lower()
+    assert PIECE not in repr(new).lower(), "a dataclass shows its fields wherever it is logged"
     assert clean

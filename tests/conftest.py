@@ -1,0 +1,51 @@
+"""What every test may ask for. The servers start when the first test asks for them, once per session."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+import redis.asyncio
+
+from botyard.settings import Settings, get_settings
+from tests import services as running
+from tests.services import Services
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """One PostgreSQL and one Valkey, migrated, and in the environment."""
+    with running.start() as started:
+        yield started
+
+
+@pytest.fixture
+def clean(services: Services) -> Services:
+    """The servers without rows (but the customers) and without keys."""
+    services.empty()
+    return services
+
+
+@pytest.fixture
+def settings(clean: Services) -> Settings:  # noqa: ARG001 - the settings come from their environment
+    return get_settings()
+
+
+@pytest.fixture
+def valkey(clean: Services) -> Iterator["redis.Redis"]:
+    """A client for looking into Valkey: texts come as texts."""
+    with redis.Redis.from_url(clean.redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def raw_valkey(clean: Services) -> Iterator["redis.Redis"]:
+    """A client as the product's threads have it: texts come as bytes."""
+    with redis.Redis.from_url(clean.redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def async_valkey(clean: Services) -> AsyncIterator["redis.asyncio.Redis"]:
+    """A client as the product's event loops have it."""
+    async with redis.asyncio.Redis.from_url(clean.redis_url) as client:
+        yield client

@@ -1,0 +1,122 @@
+"""A tiny Bot API on the loopback that answers as it is told, and remembers what it was asked."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Responder = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Call:
+    method: str
+    params: dict[str, Any]
+    token: str
+
+
+@dataclass
+class FakeApi:
+    url: str = ""
+    calls: list[Call] = field(default_factory=list)
+    script: list[Responder] = field(default_factory=list)
+    """What answers the next calls; afterwards everything succeeds."""
+    refusing: dict[int, Responder] = field(default_factory=dict)
+    """What answers every call for a chat."""
+    last_id: int = 1000
+
+    @property
+    def texts(self) -> list[str]:
+        return [call.params["text"] for call in self.calls if "text" in call.params]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        params = json.loads(body) if body and request.content_type == "application/json" else {}
+        self.calls.append(Call(request.match_info["method"], params, request.match_info["token"]))
+        responder = self.refusing.get(params.get("chat_id", 0)) or (self.script.pop(0) if self.script else None)
+        if responder is not None:
+            return await responder(request, params)
+        return self.sent(params)
+
+    def sent(self, params: dict[str, Any]) -> web.Response:
+        self.last_id += 1
+        result: Any = {
+            "message_id": self.last_id,
+            "date": 1,
+            "chat": {"id": params.get("chat_id", 0), "type": "private"},
+        }
+        return web.json_response({"ok": True, "result": result})
+
+
+def error(status: int, description: str, **parameters: Any) -> Responder:
+    async def respond(_: web.Request, __: dict[str, Any]) -> web.Response:
+        body: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
+        if parameters:
+            body["parameters"] = parameters
+        return web.json_response(body, status=status)
+
+    return respond
+
+
+def raw(status: int, body: bytes, content_type: str = "text/html") -> Responder:
+    async def respond(_: web.Request, __: dict[str, Any]) -> web.Response:
+        return web.Response(status=status, body=body, content_type=content_type)
+
+    return respond
+
+
+def echo(status: int) -> Responder:
+    """An error page that repeats the address it was asked for, as many proxies and frameworks do."""
+
+    async def respond(request: web.Request, _: dict[str, Any]) -> web.Response:
+        return web.Response(status=status, text=f"<html>Cannot POST {request.path}</html>", content_type="text/html")
+
+    return respond
+
+
+async def cut(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+    """The connection breaks before an answer."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def half(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+    """The connection breaks in the middle of the answer."""
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"ok": tr')
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def around(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+    """A redirection to where the call came to."""
+    return web.Response(status=302, headers={"Location": str(request.rel_url)})
+
+
+async def silence(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+    """No answer in time."""
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+@asynccontextmanager
+async def fake_api() -> AsyncIterator[FakeApi]:
+    api = FakeApi()
+    application = web.Application(client_max_size=10_000_000)
+    application.router.add_route("*", "/bot{token}/{method}", api.handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield api
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,116 @@
+"""Kinds of bots that misbehave in one way each, for tests."""
+
+import asyncio
+from typing import Any
+
+from telegram import Update
+from telegram.ext import CommandHandler, MessageHandler, filters
+
+STARTS: list[int] = []
+"""The update of each handler start, in order."""
+
+
+def _noting(handler: Any) -> Any:
+    async def noted(update: Update, context: Any) -> Any:
+        STARTS.append(update.update_id)
+        return await handler(update, context)
+
+    return noted
+
+
+def _add(application: Any, handler: Any) -> None:
+    application.add_handler(MessageHandler(filters.ALL, _noting(handler)))
+
+
+async def _echo(update: Any, _: Any) -> None:
+    await update.effective_message.reply_text(f"echo {update.effective_message.text}")
+
+
+async def _misbehave(update: Any, context: Any) -> None:
+    """Do what the text says."""
+    text = update.effective_message.text
+    await update.effective_message.reply_text(f"heard {text}")
+    if text == "raise":
+        raise ValueError("broken on purpose")
+    if text == "odd":
+        raise ValueError("broken \0 on \ud800 purpose")
+    if text == "hang":
+        await asyncio.sleep(60)
+    if text == "cancelled":
+        raise asyncio.CancelledError
+    if text == "exit":
+        raise SystemExit(3)
+    if text == "set":
+        context.user_data["x"] = {1, 2}
+    if text == "nul":
+        context.chat_data["x"] = "a\0b"
+    if text == "surrogate":
+        await update.effective_message.reply_text("\ud800")
+    if text == "huge":
+        context.chat_data["x"] = 2**70
+
+
+def misbehaving(application: Any) -> None:
+    _add(application, _misbehave)
+
+
+def sorry(application: Any) -> None:
+    """Misbehaves, and its error handler apologises."""
+
+    async def apologise(update: Any, context: Any) -> None:
+        await update.effective_message.reply_text(f"sorry: {type(context.error).__name__}")
+
+    misbehaving(application)
+    application.add_error_handler(apologise)
+
+
+def echo(application: Any) -> None:
+    _add(application, _echo)
+
+
+def counting(application: Any) -> None:
+    """Counts a person's messages over all chats, slowly enough to meet itself."""
+
+    async def count(update: Any, context: Any) -> None:
+        person = {} if context.user_data is None else context.user_data  # a channel's post has no person
+        seen = person.get("seen", 0)
+        everyone = context.bot_data.get("seen", 0)
+        await asyncio.sleep(0.002)
+        person["seen"] = seen + 1
+        context.bot_data["seen"] = everyone + 1
+        if context.chat_data is not None:
+            context.chat_data["last"] = update.update_id
+
+    _add(application, count)
+
+
+def slow(application: Any) -> None:
+    async def wait(_: Any, __: Any) -> None:
+        await asyncio.sleep(0.4)
+
+    _add(application, wait)
+
+
+def editing(application: Any) -> None:
+    """Edits its message in the same update, and again when it is asked to."""
+
+    async def begin(update: Any, context: Any) -> None:
+        sent = await update.effective_message.reply_text("one")
+        await sent.edit_text("two")
+        context.chat_data["message"] = sent.message_id
+
+    async def more(update: Any, context: Any) -> None:
+        await context.bot.edit_message_text("three", update.effective_chat.id, context.chat_data["message"])
+        await context.bot.delete_message(update.effective_chat.id, context.chat_data["message"])
+
+    application.add_handler(CommandHandler("begin", _noting(begin)))
+    application.add_handler(CommandHandler("more", _noting(more)))
+
+
+def asking(application: Any) -> None:
+    """Asks Telegram something, whose answer it needs."""
+
+    async def ask(update: Any, context: Any) -> None:
+        await context.bot.get_chat(update.effective_chat.id)
+
+    _add(application, ask)

@@ -1,0 +1,170 @@
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+from alembic import command
+from sqlalchemy import make_url
+
+from tests.services import Services, alembic_configuration, environment, make_database, migrate
+
+TABLES = {
+    "alembic_version", "bot_identities", "bots", "conversations", "customers", "dead_letters", "events", "inbox",
+    "messages", "outbox",
+}  # fmt: skip
+
+
+@pytest.fixture
+def other(services: Services) -> Iterator[str]:
+    """A database of our own, so that going down disturbs nobody."""
+    make_database(services, "other")
+    names = ("DATABASE_URL", "DATABASE_SYSTEM_URL", "DATABASE_OWNER_URL")
+    urls = {
+        name: make_url(services.environment[name]).set(database="other").render_as_string(hide_password=False)
+        for name in names
+    }
+    try:
+        with environment(urls):
+            yield "other"
+    finally:
+        services.superuser("DROP DATABASE other WITH (FORCE)", database="postgres")
+
+
+def tables(services: Services, database: str) -> set[str]:
+    found = services.superuser("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", database=database)
+    return {name for (name,) in found}
+
+
+def test_migrations_go_up_and_down_and_up_again(services: Services, other: str) -> None:
+    migrate("head")
+    assert tables(services, other) == TABLES
+    migrate("base", down=True)
+    assert tables(services, other) == {"alembic_version"}
+    migrate("head")
+    assert tables(services, other) == TABLES
+    assert services.superuser("SELECT id, name FROM customers", database=other) == [(1, "Default")]
+
+
+def test_a_second_release_of_an_owner_who_is_no_superuser_finds_nothing_to_do(services: Services, other: str) -> None:
+    migrate("head")
+    migrate("head")
+    assert tables(services, other) == TABLES
+
+
+def test_the_models_agree_with_the_migrations(services: Services) -> None:
+    assert services.owner_url
+    command.check(alembic_configuration())
+
+
+def connect(services: Services, name: str) -> psycopg2.extensions.connection:
+    connection = psycopg2.connect(services.environment[name])
+    connection.autocommit = True
+    return connection
+
+
+def refusal(services: Services, name: str, statement: str) -> str:
+    connection = connect(services, name)
+    try:
+        with connection.cursor() as cursor, pytest.raises(psycopg2.Error) as refused:
+            cursor.execute(statement)
+        return refused.value.pgcode or ""
+    finally:
+        connection.close()
+
+
+INSUFFICIENT = "42501"
+EVENT = "INSERT INTO events (customer_id, type, entity, actor, data) VALUES"
+
+
+@pytest.mark.parametrize("role", ["DATABASE_URL", "DATABASE_SYSTEM_URL"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (id int)",
+        "DROP TABLE outbox",
+        "ALTER TABLE outbox DISABLE ROW LEVEL SECURITY",
+        "TRUNCATE outbox",
+        "CREATE ROLE intruder",
+    ],
+)
+def test_the_working_roles_change_no_structure(clean: Services, role: str, statement: str) -> None:
+    assert refusal(clean, role, statement) == INSUFFICIENT
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO customers (id, name) VALUES (7, 'x')",
+        "UPDATE customers SET name = 'x'",
+        "DELETE FROM customers",
+        "UPDATE alembic_version SET version_num = 'x'",
+        "SET ROLE botyard_system",
+        "SET ROLE botyard_owner",
+    ],
+)
+def test_the_application_role_reaches_no_customers_and_no_versions(clean: Services, statement: str) -> None:
+    assert refusal(clean, "DATABASE_URL", statement) == INSUFFICIENT
+
+
+def test_the_application_role_sees_the_tenants_rows_only_and_nothing_without_one(clean: Services) -> None:
+    clean.superuser(
+        "INSERT INTO customers (id, name) VALUES (2, 'Other') ON CONFLICT DO NOTHING",
+        f"{EVENT} (1, 'a', '', '', '{{}}'), (2, 'b', '', '', '{{}}')",
+    )
+    connection = connect(clean, "DATABASE_URL")
+    try:
+        with connection.cursor() as cursor:
+            seen = []
+            for tenant in ("", "1", "2", "3"):
+                cursor.execute("SELECT set_config('app.tenant', %s, false)", (tenant,))
+                cursor.execute("SELECT string_agg(type, ',') FROM events")
+                seen.append(cursor.fetchall()[0][0])
+            assert seen == [None, "a", "b", None]
+            cursor.execute("SELECT set_config('app.tenant', '1', false)")
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(f"{EVENT} (2, 'c', '', '', '{{}}')")
+            cursor.execute("UPDATE events SET type = 'd' WHERE customer_id = 2")
+            assert cursor.rowcount == 0
+    finally:
+        connection.close()
+
+
+def test_the_system_role_sees_every_customer(clean: Services) -> None:
+    clean.superuser(f"{EVENT} (1, 'x', '', '', '{{}}'), (2, 'x', '', '', '{{}}'), (3, 'x', '', '', '{{}}')")
+    connection = connect(clean, "DATABASE_SYSTEM_URL")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM events")
+            assert cursor.fetchall() == [(3,)]
+    finally:
+        connection.close()
+
+
+def test_every_table_but_the_version_is_under_a_policy_that_binds_its_owner_too(services: Services) -> None:
+    found = services.superuser(
+        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'"
+    )
+    assert {name for name, *_ in found} == TABLES - {"alembic_version"}
+    assert all(enabled and forced for _, enabled, forced in found)
+
+
+def test_neither_working_role_is_a_superuser_and_only_the_system_role_bypasses_policies(services: Services) -> None:
+    found = services.superuser(
+        "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname LIKE 'botyard%' ORDER BY 1"
+    )
+    assert found == [
+        ("botyard_app", False, False, False),
+        ("botyard_owner", False, True, True),
+        ("botyard_system", False, True, False),
+    ]
+
+
+def test_internal_update_ids_are_negative_and_the_application_may_draw_them(clean: Services) -> None:
+    connection = connect(clean, "DATABASE_URL")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval('internal_update_ids'), nextval('internal_update_ids')")
+            first, second = cursor.fetchall()[0]
+            assert 0 > first > second
+    finally:
+        connection.close()

@@ -1,0 +1,165 @@
+"""A real PostgreSQL and a real Valkey for one test session, in a folder of their own, stopped by their own ids."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from alembic import command
+from alembic.config import Config
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from botyard.embedded import PostgresServer, ValkeyServer, free_port
+from botyard.settings import get_settings
+
+ROOT = Path(__file__).parent.parent
+PASSWORD = "not-a-secret"  # of throw-away servers on the loopback
+_READY_SECONDS = 60
+_STOP_SECONDS = 20
+_EMPTIED = ("bots", "bot_identities", "inbox", "conversations", "messages", "dead_letters", "outbox", "events")
+
+Server = PostgresServer | ValkeyServer
+
+
+@dataclass(frozen=True)
+class Services:
+    """The running servers, and what a process needs in its environment to use them."""
+
+    environment: dict[str, str] = field(repr=False)
+    postgres_url: str
+    """The superuser, in the database ``postgres``: for what no role of the product may do."""
+    redis_url: str
+
+    @property
+    def owner_url(self) -> str:
+        return self.environment["DATABASE_OWNER_URL"]
+
+    def superuser(self, *statements: str, database: str = "botyard") -> list[tuple[Any, ...]]:
+        """Run statements as the superuser, who is under no policy; the rows of the last one."""
+        url = self.postgres_url.rsplit("/", 1)[0] + f"/{database}"
+        with contextlib.closing(psycopg2.connect(url)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+    def empty(self) -> None:
+        """Forget everything but the customers and the tables."""
+        self.superuser(f"TRUNCATE {', '.join(_EMPTIED)} RESTART IDENTITY CASCADE")
+        with Redis.from_url(self.redis_url) as redis:
+            redis.flushall()
+
+
+@contextlib.contextmanager
+def serving(server: Server, log: Path) -> Iterator[None]:
+    """Run a server as a direct child until the end of the block."""
+    environment = dict(os.environ)
+    if isinstance(server, PostgresServer):
+        environment |= server.environment()
+    server.initialise()
+    with log.open("ab") as stream:
+        process = subprocess.Popen(server.command(), env=environment, stdout=stream, stderr=stream)
+    try:
+        server.wait_ready(_READY_SECONDS)
+        yield
+    finally:
+        process.send_signal(server.stop_signal)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def start() -> Iterator[Services]:
+    """Both servers with a migrated database, in the environment of this process until the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="botyard-tests-"))
+    try:
+        postgres = PostgresServer(folder / "postgres", free_port(), password=PASSWORD)
+        valkey = ValkeyServer(folder / "valkey", free_port(), password=PASSWORD)
+        with serving(postgres, folder / "postgres.log"), serving(valkey, folder / "valkey.log"):
+            services = Services(_environment(postgres, valkey, folder), postgres.superuser_url, valkey.url)
+            make_database(services, "botyard")
+            with environment(services.environment):
+                migrate("head")
+                yield services
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> dict[str, str]:
+    return {
+        "DATABASE_URL": postgres.url("botyard_app", "app'%s:/", "botyard"),
+        "DATABASE_SYSTEM_URL": postgres.url("botyard_system", "system-password", "botyard"),
+        "DATABASE_OWNER_URL": postgres.url("botyard_owner", "owner-password", "botyard"),
+        "REDIS_URL": valkey.url,
+        "SECRET_KEY": Fernet.generate_key().decode(),
+        "STATE_DIR": str(folder / "state"),
+        "ENVIRONMENT": "development",
+        "SENTRY_DSN": "",
+        "WEBHOOK_BASE_URL": "",
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def make_database(services: Services, name: str) -> None:
+    """An empty database, and the role that will own its tables; no superuser, as on a managed server."""
+    if not services.superuser("SELECT 1 FROM pg_roles WHERE rolname = 'botyard_owner'", database="postgres"):
+        services.superuser(
+            "CREATE ROLE botyard_owner LOGIN CREATEROLE BYPASSRLS PASSWORD 'owner-password'", database="postgres"
+        )
+    services.superuser(f"CREATE DATABASE {name} OWNER botyard_owner", database="postgres")
+
+
+def migrate(revision: str, *, down: bool = False) -> None:
+    """Bring the database of the environment to a revision."""
+    configuration = alembic_configuration()
+    (command.downgrade if down else command.upgrade)(configuration, revision)
+
+
+def alembic_configuration() -> Config:
+    """Alembic as the project configures it, from any working directory."""
+    configuration = Config(str(ROOT / "alembic.ini"))
+    configuration.set_main_option("script_location", str(ROOT / "db/migrations"))
+    return configuration
+
+
+@contextlib.contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """The process' environment with these values, and whatever was read from the old one forgotten."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    forget()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        forget()
+
+
+def forget() -> None:
+    """Close the pools and clear the caches that came from the environment."""
+    from botyard.telegram import tokens
+    from db import engine
+
+    if engine.get_engine.cache_info().currsize:
+        for role in ("application", "statements", "system", "owner"):
+            engine.get_engine(role).dispose()
+    engine.get_engine.cache_clear()
+    engine.get_sessions.cache_clear()
+    tokens._keys.cache_clear()
+    get_settings.cache_clear()
