@@ -242,9 +242,25 @@ async def test_a_second_wish_to_stop_hurries(yard: Yard) -> None:
         await until(lambda: yard.said("stubborn is here"))
         began = time.monotonic()
         yard.supervisor.stop()
+        await asyncio.sleep(1)  # a person's pause between two wishes
         yard.supervisor.stop()
         assert await running == 0
         assert time.monotonic() - began < 5
+
+
+async def test_one_wish_that_arrives_twice_does_not_hurry(yard: Yard) -> None:
+    polite = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit(print("good night"))))
+print("here", flush=True)
+time.sleep(60)
+"""
+    async with yard.run(Process("web", python(polite))) as running:
+        await until(lambda: ("web", "here") in yard.lines)
+        yard.supervisor.stop()
+        yard.supervisor.stop()
+        assert await running == 0
+    assert ("web", "good night") in yard.lines
 
 
 async def test_grandchildren_go_with_their_parent(yard: Yard, family: Path) -> None:

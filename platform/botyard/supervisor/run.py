@@ -5,11 +5,15 @@ import contextlib
 import inspect
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from botyard.errors import BotyardError
 from botyard.supervisor.child import Child, Output, Process, StartError, Step, run_step
 from botyard.supervisor.state import ProcessStatus, StateFolder
+
+# One Ctrl-C may arrive twice: from the terminal, and from a program in between that passes it on.
+_SAME_GESTURE_SECONDS = 0.5
 
 
 class Supervisor:
@@ -30,14 +34,18 @@ class Supervisor:
         self._children: list[Child] = []
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._asked_at = 0.0
 
     def processes(self) -> list[ProcessStatus]:
         """Every process that was started, as it is now."""
         return [child.status() for child in self._children]
 
     def stop(self) -> None:
-        """Ask for the end; asked a second time, the end is hurried."""
-        if self._stop.is_set():
+        """Ask for the end; asked again a moment later, the end is hurried."""
+        now = time.monotonic()
+        if not self._stop.is_set():
+            self._asked_at = now
+        elif now - self._asked_at > _SAME_GESTURE_SECONDS:
             self._hurry.set()
         self._stop.set()
 
