@@ -53,15 +53,18 @@ def flower() -> None:
 @app.command(hidden=True)
 def prepare(*, remember: Annotated[bool, typer.Option(help="Note it for the next start.")] = False) -> None:
     """What `botyard run` does before the workers start: migrate, and connect the demo bot."""
-    from botyard.running.demo import connect  # noqa: PLC0415
-    from botyard.running.prepared import note_prepared  # noqa: PLC0415
+    from botyard.running.own_bots import connect_demo, connect_own  # noqa: PLC0415
+    from botyard.running.prepared import note_own_bot, note_prepared  # noqa: PLC0415
     from botyard.settings import get_settings  # noqa: PLC0415
     from db.migrate import upgrade  # noqa: PLC0415
 
+    settings = get_settings()
     upgrade()
-    asyncio.run(connect(os.environ["BOTYARD_DEMO_TOKEN"]))
+    asyncio.run(connect_demo(os.environ["BOTYARD_DEMO_TOKEN"]))
+    own = asyncio.run(connect_own(settings)).username if settings.bot_token is not None else None
+    note_own_bot(settings.state_dir, own)
     if remember:
-        note_prepared(get_settings().state_dir, get_settings())
+        note_prepared(settings.state_dir, settings)
 
 
 @keys.command()
@@ -88,7 +91,8 @@ def add(
         settings = get_settings()
         request = AiohttpRequest(settings.api_timeout_seconds)
         try:
-            return await add_bot(NewBot(token, kind, settings.api_url, queue), request, settings)
+            new = NewBot(token, kind, settings.api_url, queue, settings.webhook_base_url, settings.take_over)
+            return (await add_bot(new, request, settings)).id
         finally:
             await request.close()
 

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     """Who asks for /metrics from another machine shows this as a bearer token."""
 
     # --- Telegram ---
+    bot_token: SecretStr | None = None
+    """A bot that `botyard run` adds and connects beside the demo bot."""
+    bot_kind: str = "demo"
+    """The kind of that bot: an installed one, or package.module:function."""
+    public_url: str | None = None
+    """The https address at which Telegram reaches this machine; none: that bot's updates are fetched."""
+    take_over: bool = False
+    """Whether a bot may be connected whose updates go to another address now."""
     api_url: str = "https://api.telegram.org"
     """The Bot API for bots that name none of their own."""
     simulator_host: str = "127.0.0.1"
@@ -91,6 +99,13 @@ class Settings(BaseSettings):
         # An empty line in a .env file means "not set"; for a field with a default that is the default.
         if value == "" and (name := getattr(info, "field_name", None)):
             return cls.model_fields[name].get_default()
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_https(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("https://"):
+            raise ValueError("must begin with https://, as Telegram asks for")
         return value
 
     @field_validator("secret_key")

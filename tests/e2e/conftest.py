@@ -1,9 +1,12 @@
 """One running yard for the tests that only use it; those that break it have their own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from botyard.embedded import free_port
+from tests.e2e.running import Run
 from tests.e2e.yard import Yard
 
 FAST = {
@@ -19,3 +22,16 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     with Yard(tmp_path_factory.mktemp("yard"), **FAST) as running:
         running.simulator.post("/sim/settings", flood=False, retry_scale=0.2)
         yield running
+
+
+@pytest.fixture
+def run(tmp_path: Path, ports: dict[str, str]) -> Iterator[Run]:
+    made = Run(tmp_path / "state", **ports)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()  # its children die with it
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    return {name: str(free_port()) for name in ("WEB_PORT", "SIMULATOR_PORT", "FLOWER_PORT")}

@@ -152,7 +152,8 @@ def test_the_example_of_an_environment_shows_every_setting_and_invents_none() ->
     assert set(names) == set(fields) | REQUIRED
     for name, value in shown:
         if fields.get(name) is not None:
-            assert value == str(fields[name]), name
+            default = fields[name]
+            assert value == (str(default).lower() if isinstance(default, bool) else str(default)), name
 
 
 def test_the_example_of_an_environment_contains_no_secret() -> None:

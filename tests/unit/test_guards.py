@@ -115,7 +115,8 @@ def test_the_page_of_settings_shows_the_defaults_that_are_in_force() -> None:
     text = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     shown = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
     for name, field in Settings.model_fields.items():
-        expected = "none" if field.default is None else f"`{field.default}`"
+        default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        expected = "none" if default is None else f"`{default}`"
         assert shown[name.upper()] == expected, name
 
 

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 from redis import Redis
@@ -30,29 +31,56 @@ class NewBot:
     kind: str
     api_url: str
     queue: str = "slow"
+    webhook_base_url: str | None = None
+    """Where Telegram reaches our web process; none: the bot's updates are fetched by long polling."""
+    take_over: bool = False
+    """Connect it even though its updates go to another address now."""
 
 
-async def add_bot(new: NewBot, request: AiohttpRequest, settings: Settings) -> int:
-    """Check a token with Telegram, register the bot, and connect it; its row id.
+@dataclass(frozen=True, slots=True)
+class AddedBot:
+    """A bot that is connected."""
+
+    id: int
+    username: str
+
+
+async def add_bot(new: NewBot, request: AiohttpRequest, settings: Settings) -> AddedBot:
+    """Check a token with Telegram, register the bot, and connect it.
 
     A bot that is registered already is brought to the given kind and connected again.
 
     Raises:
-        InputError: the token is wrong, or Telegram cannot be asked.
+        InputError: the token is wrong, Telegram cannot be asked, or the bot is connected elsewhere.
     """
-    profile = await _call(request, new.api_url, new.token, "getMe", {})
-    intake = "webhook" if settings.webhook_base_url else "polling"
+    profile = await _call(request, new, "getMe", {})
+    await _check_connection(new, request)
+    intake = "webhook" if new.webhook_base_url else "polling"
     bot_id, public_id, secret = _register(new, profile, intake, settings)
-    if settings.webhook_base_url:
+    if new.webhook_base_url:
         parameters = {
-            "url": f"{settings.webhook_base_url.rstrip('/')}/webhook/{public_id}",
+            "url": f"{new.webhook_base_url.rstrip('/')}/webhook/{public_id}",
             "secret_token": secret,
             "max_connections": 40,
         }
-        await _call(request, new.api_url, new.token, "setWebhook", parameters)
+        await _call(request, new, "setWebhook", parameters)
     else:
-        await _call(request, new.api_url, new.token, "deleteWebhook", {})
-    return bot_id
+        # What is waiting at Telegram stays there for the first getUpdates.
+        await _call(request, new, "deleteWebhook", {"drop_pending_updates": False})
+    return AddedBot(bot_id, profile.get("username", ""))
+
+
+async def _check_connection(new: NewBot, request: AiohttpRequest) -> None:
+    """Another system may live on this bot: say so before it is cut off."""
+    url = (await _call(request, new, "getWebhookInfo", {})).get("url", "")
+    ours = new.webhook_base_url is not None and url.startswith(new.webhook_base_url.rstrip("/") + "/")
+    if not url or ours or new.take_over:
+        return
+    raise InputError(
+        "token",
+        f"belongs to a bot whose updates go to {urlsplit(url).hostname} now.",
+        "Set TAKE_OVER=true to bring them here; those that wait at Telegram are kept.",
+    )
 
 
 def _register(new: NewBot, profile: dict[str, Any], intake: str, settings: Settings) -> tuple[int, str, str]:
@@ -93,9 +121,9 @@ def _register(new: NewBot, profile: dict[str, Any], intake: str, settings: Setti
     return found
 
 
-async def _call(request: AiohttpRequest, api_url: str, token: str, method: str, params: dict[str, Any]) -> Any:
+async def _call(request: AiohttpRequest, new: NewBot, method: str, params: dict[str, Any]) -> Any:
     try:
-        return await request.post(method_url(api_url, token, method), JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
+        return await request.post(method_url(new.api_url, new.token, method), JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
     except InvalidToken:
         raise InputError(
             "token", "is not accepted by Telegram.", "Copy it again from BotFather; a revoked token stays revoked."

@@ -68,6 +68,7 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
             quiet_end=True,
         )
 
+    fetches = settings.bot_token is not None and settings.public_url is None
     web_ready = _answers(settings.web_host, settings.web_port)
     simulator_ready = _answers(settings.simulator_host, settings.simulator_port)
     return [
@@ -76,6 +77,7 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
         process("worker", worker_command("worker", "updates,maintenance", "prefork", 2)),
         process("threads", worker_command("threads", "slow,outbound", "threads", 16)),
         process("beat", celery_command("beat")),
+        *([process("poller", botyard_command("poller"), _at_once)] if fetches else []),
         process("flower", botyard_command("flower"), _at_once, stage=WATCH),
     ]
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_free_port
 from botyard.running.formation import SERVERS, prepare_step, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
-from botyard.running.prepared import is_prepared
+from botyard.running.prepared import is_prepared, own_bot
 from botyard.settings import Settings
 from botyard.supervisor import Console, Process, StateFolder, Step, Supervisor
 
@@ -58,7 +58,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
     processes: list[Process | Step] = []
     environment = {
         "STATE_DIR": str(state),
-        **{name.upper(): address for name, address in _addresses(settings).items()},
+        "WEBHOOK_BASE_URL": _webhook_base_url(settings),
         "SECRET_KEY": made.secret_key,
         "FLOWER_PASSWORD": made.flower_password,
         "BOTYARD_DEMO_TOKEN": made.demo_token,
@@ -81,17 +81,14 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         process, urls = _valkey(state, made, settings)
         processes.append(process)
         environment |= urls
-    if not is_prepared(state, settings.model_copy(update=_addresses(settings))):
+    if not is_prepared(state, settings.model_copy(update={"webhook_base_url": _webhook_base_url(settings)})):
         processes.append(prepare_step(environment, remember=settings.database_url is None))
     return [*processes, *small_formation(settings, state, environment)], environment
 
 
-def _addresses(settings: Settings) -> dict[str, str]:
-    """Where the processes of this installation find each other."""
-    return {
-        "api_url": f"http://{settings.simulator_host}:{settings.simulator_port}",
-        "webhook_base_url": f"http://127.0.0.1:{settings.web_port}",
-    }
+def _webhook_base_url(settings: Settings) -> str:
+    """Where the simulator reaches our web process."""
+    return f"http://127.0.0.1:{settings.web_port}"
 
 
 async def run(settings: Settings) -> int:
@@ -121,6 +118,7 @@ async def run(settings: Settings) -> int:
 def _greeting(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     return [
         "",
+        *_own_greeting(settings, Path(environment["STATE_DIR"])),
         f"Botyard is running. Chat with the demo bot:  http://{settings.simulator_host}:{settings.simulator_port}/",
         f"Tasks (Flower):  http://127.0.0.1:{settings.flower_port}/flower/",
         f"    user {settings.flower_user}, password {environment['FLOWER_PASSWORD']}",
@@ -128,3 +126,10 @@ def _greeting(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         f"State and logs are kept in {environment['STATE_DIR']}. Ctrl-C stops everything.",
         "",
     ]
+
+
+def _own_greeting(settings: Settings, state: Path) -> list[str]:
+    if settings.bot_token is None:
+        return []
+    how = f"by webhook at {settings.public_url}" if settings.public_url else "by long polling"
+    return [f"Your bot @{own_bot(state)} is connected {how}."]
