@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_free_port
+from botyard.running.attached import note_environment
 from botyard.running.formation import SERVERS, prepare_step, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
 from botyard.running.prepared import is_prepared, own_bot
@@ -103,6 +104,7 @@ async def run(settings: Settings) -> int:
         require_free_port("SIMULATOR_PORT", settings.simulator_port, settings.simulator_host)
         require_free_port("FLOWER_PORT", settings.flower_port)
         processes, environment = _assemble(settings, state)
+        note_environment(state, environment)
         console = Console()
 
         def tell() -> None:
