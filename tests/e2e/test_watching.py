@@ -39,9 +39,9 @@ def test_metrics_count_what_came_in_what_was_processed_and_how_long_the_answer_t
 
     wait_until(lambda: yard.metric("bot_messages_processed_total") >= before + 20, 30, "20 more are processed")
     wait_until(lambda: yard.metric("bot_response_time_seconds_count") >= 20, 30, "their answers were timed")
-    assert yard.metric("webhook_requests_total") >= 20
-    assert yard.metric("mailbox_updates") == 0
-    assert yard.metric("outbox_rows") == 0
+    # Each process adds up what it counted once a second.
+    wait_until(lambda: yard.metric("webhook_requests_total") >= 20, 30, "the requests were counted")
+    wait_until(lambda: yard.metric("mailbox_updates") == yard.metric("outbox_rows") == 0, 30, "nothing waits")
 
 
 def test_logs_carry_ids_and_no_token(yard: Yard) -> None:
@@ -89,5 +89,6 @@ def test_flower_asks_for_its_password_and_lets_nobody_change_anything(flower: st
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(order, timeout=10)
-    assert refused.value.code in {401, 403, 404, 405}
+    assert refused.value.code == 403
+    assert refused.value.read() == b"Read only mode is enabled"
     assert yard.pid("worker")
