@@ -1,3 +1,6 @@
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
 import pytest
 import redis
 import redis.asyncio
@@ -5,6 +8,7 @@ import redis.asyncio
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from tests.integration.mailbox_tools import TIMES
+from tests.unit.simulator.process import Client, Process
 
 
 @pytest.fixture
@@ -15,3 +19,24 @@ def boxes(async_valkey: "redis.asyncio.Redis") -> Mailboxes:
 @pytest.fixture
 def keeper(raw_valkey: "redis.Redis") -> Keeper:
     return Keeper(raw_valkey, TIMES)
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    """A simulator of the test file's own."""
+    started = Process().wait_until_ready()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+async def client(process: Process) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession() as session:
+        client = Client(process.url, session)
+        await client.prepare()
+        defaults = {"retry_scale": 1, "redeliver": 0, "late": 0, "late_seconds": 2, "flood": True}
+        await client.post("/sim/settings", **defaults)
+        yield client
+        await client.call("deleteWebhook", drop_pending_updates=True)
+        await client.post("/sim/faults", fault="off")
+        await client.post("/sim/history/reset")

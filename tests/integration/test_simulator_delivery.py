@@ -1,31 +1,10 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.unit.simulator.process import BOT, Client, Hook, Process, eventually
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Process]:
-    started = Process().wait_until_ready()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-async def client(process: Process) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession() as session:
-        client = Client(process.url, session)
-        await client.prepare()
-        defaults = {"retry_scale": 1, "redeliver": 0, "late": 0, "late_seconds": 2, "flood": True}
-        await client.post("/sim/settings", **defaults)
-        yield client
-        await client.call("deleteWebhook", drop_pending_updates=True)
-        await client.post("/sim/faults", fault="off")
-        await client.post("/sim/history/reset")
+from tests.unit.simulator.process import BOT, Client, Hook, eventually
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -8,23 +7,6 @@ import pytest
 import telegram
 
 from tests.unit.simulator.process import BOT, TOKEN, Client, Hook, Process, eventually, state_option
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Process]:
-    started = Process().wait_until_ready()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-async def client(process: Process) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession() as session:
-        client = Client(process.url, session)
-        await client.prepare()
-        yield client
-        await client.post("/sim/faults", fault="off")
-        await client.call("deleteWebhook", drop_pending_updates=True)
 
 
 @pytest.fixture

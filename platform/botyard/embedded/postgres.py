@@ -1,6 +1,5 @@
 """A PostgreSQL server of our own: found, prepared once, started as a direct child."""
 
-import asyncio
 import contextlib
 import importlib.util
 import os
@@ -22,6 +21,7 @@ import psycopg2
 
 from botyard.embedded.account import Account, choose_account
 from botyard.embedded.ports import LOOPBACK
+from botyard.embedded.server import LocalServer
 from botyard.errors import InputError, TransientError
 
 _OLDEST = 15
@@ -87,7 +87,7 @@ def _major(binary: Path) -> int:
     return int(found[1]) if found else 0
 
 
-class PostgresServer:
+class PostgresServer(LocalServer):
     """A PostgreSQL server in a folder of its own, reachable on the loopback with a password.
 
     Args:
@@ -96,6 +96,7 @@ class PostgresServer:
         password: of the superuser ``postgres``, as it was when the folder was made.
     """
 
+    name = "PostgreSQL"
     stop_signal = signal.SIGINT
     """Stops it fast and cleanly; SIGTERM would wait for every client to leave."""
 
@@ -166,23 +167,6 @@ class PostgresServer:
         with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         return True
-
-    async def ready(self) -> bool:
-        """`is_ready` for an event loop, which it does not hold up."""
-        return await asyncio.to_thread(self.is_ready)
-
-    def wait_ready(self, seconds: float = 30) -> None:
-        """Wait until the server answers a query.
-
-        Raises:
-            InputError: it refuses the password.
-            TransientError: it did not answer in time.
-        """
-        deadline = time.monotonic() + seconds
-        while not self.is_ready():
-            if time.monotonic() >= deadline:
-                raise TransientError(f"PostgreSQL does not answer on {LOOPBACK}:{self.port}.")
-            time.sleep(_POLL_SECONDS)
 
     @cached_property
     def _installation(self) -> Installation:

@@ -1,6 +1,5 @@
 """A Valkey (Redis) server of our own: found, configured, started as a direct child."""
 
-import asyncio
 import importlib.util
 import os
 import re
@@ -8,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +14,14 @@ from typing import Literal
 from urllib.parse import quote
 
 from botyard.embedded.ports import LOOPBACK
-from botyard.errors import InputError, TransientError
+from botyard.embedded.server import LocalServer
+from botyard.errors import InputError
 
 _OLDEST = (7, 0)
-_POLL_SECONDS = 0.05
 _PROBE_SECONDS = 10
 
 
-class ValkeyServer:
+class ValkeyServer(LocalServer):
     """A Valkey server in a folder of its own, reachable on the loopback with a password.
 
     Args:
@@ -34,6 +32,7 @@ class ValkeyServer:
             power; ``always`` survives that too.
     """
 
+    name = "Valkey"
     stop_signal = signal.SIGTERM
     """Writes what is open to the disk and ends."""
 
@@ -114,23 +113,6 @@ class ValkeyServer:
                 "Stop it, or choose another port.",
             )
         return greeting == b"+OK\r\n" and pong == b"+PONG\r\n"
-
-    async def ready(self) -> bool:
-        """`is_ready` for an event loop, which it does not hold up."""
-        return await asyncio.to_thread(self.is_ready)
-
-    def wait_ready(self, seconds: float = 30) -> None:
-        """Wait until the server has loaded its data and answers.
-
-        Raises:
-            InputError: something else answers there.
-            TransientError: it did not answer in time.
-        """
-        deadline = time.monotonic() + seconds
-        while not self.is_ready():
-            if time.monotonic() >= deadline:
-                raise TransientError(f"Valkey does not answer on {LOOPBACK}:{self.port}.")
-            time.sleep(_POLL_SECONDS)
 
     @property
     def _configuration(self) -> Path:
