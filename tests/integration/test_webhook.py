@@ -12,6 +12,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import Times
@@ -71,7 +72,13 @@ class Door:
         pairs = list(headers.items()) if isinstance(headers, dict) else headers
         scope = {"type": "http", "method": method, "path": path, "headers": pairs}
         self.runner.run(self.webhook(scope, receive, send))
+        self.runner.run(self.settled())
         return answer
+
+    async def settled(self) -> None:
+        """Wait for what is looked up behind an answer: it must not outlive the environment it was asked in."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.wait_for(asyncio.gather(*others), 10)
 
 
 @pytest.fixture
@@ -255,8 +262,9 @@ def test_without_a_database_a_known_bot_is_served_on(
 
     monkeypatch.setattr(webhook, "_KNOWN_SECONDS", 0.0)
     assert door.ask().status == 200
-    with environment(database_gone(clean)):
+    with environment(database_gone(clean)), capture_logs() as logs:
         assert door.ask(orjson.dumps(message(2))).status == 200
+    assert [line["event"] for line in logs] == ["intake_not_refreshed"]
 
 
 def test_a_bot_that_is_added_is_known_soon_after_its_path_was_asked_for(
