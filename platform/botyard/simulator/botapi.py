@@ -11,9 +11,9 @@ from botyard.simulator.errors import ApiError, too_many_requests
 from botyard.simulator.faults import Fault
 from botyard.simulator.forms import read_values
 from botyard.simulator.methods.call import Described
+from botyard.simulator.model import Bot
 from botyard.simulator.params import INTEGER
 from botyard.simulator.simulator import Simulator
-from botyard.simulator.world import Bot
 
 TOKEN = re.compile(r"[1-9][0-9]{0,15}:[A-Za-z0-9_-]{1,80}", re.ASCII)
 HTML_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502 Bad Gateway</body>\r\n</html>\r\n"

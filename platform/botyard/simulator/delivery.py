@@ -16,8 +16,9 @@ from typing import Any
 from botyard.simulator.errors import ApiError
 from botyard.simulator.forms import read_values
 from botyard.simulator.history import History
+from botyard.simulator.model import Bot, Update, Webhook
 from botyard.simulator.wire import Answer, Wire, WireError, target
-from botyard.simulator.world import Bot, Update, Webhook, World
+from botyard.simulator.world import World
 
 ANSWER_SECONDS = 60.0
 """How long a webhook may take to answer."""

@@ -50,6 +50,16 @@ def too_many_requests(seconds: int) -> ApiError:
     return ApiError(429, f"Too Many Requests: retry after {seconds}", {"retry_after": seconds})
 
 
+def migrated(chat_id: int) -> ApiError:
+    """Return the refusal of a group that has become a supergroup.
+
+    Args:
+        chat_id: the supergroup's id.
+    """
+    words = "Bad Request: group chat was upgraded to a supergroup chat"
+    return ApiError(400, words, {"migrate_to_chat_id": chat_id})
+
+
 class ControlError(Exception):
     """A request to the control API is refused.
 

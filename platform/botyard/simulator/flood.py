@@ -4,7 +4,8 @@ import math
 from collections import deque
 
 from botyard.simulator.errors import too_many_requests
-from botyard.simulator.world import Chat, World
+from botyard.simulator.model import Chat
+from botyard.simulator.world import World
 
 PRIVATE_LIMIT = (20, 10.0)
 """Sends per seconds into one private chat: one a second on average, with generous bursts."""

@@ -10,10 +10,10 @@ from botyard.simulator.errors import ControlError
 from botyard.simulator.faults import KINDS, Fault
 from botyard.simulator.methods.account import default_commands
 from botyard.simulator.methods.webhooks import webhook_info
+from botyard.simulator.model import Bot, Chat, Json, Person
 from botyard.simulator.params import Params
 from botyard.simulator.settings import Settings
 from botyard.simulator.simulator import Simulator
-from botyard.simulator.world import Bot, Chat, Json, Person
 
 ID_LIMIT = 1 << 52
 """Telegram promises that ids of users stay below this."""
@@ -235,7 +235,7 @@ def _chat(simulator: Simulator, params: Params, bot: Bot, person: Person) -> Cha
     if chat_id == person.id:
         return simulator.world.private_chat(bot.id, person.id)
     chat = simulator.world.chat(bot.id, chat_id)
-    if chat is None or person.id not in chat.members or bot.id not in chat.members:
+    if chat is None or not (chat.has(person.id) and chat.has(bot.id)):
         raise ControlError(404, f"there is no chat {chat_id} with this person and this bot")
     return chat
 

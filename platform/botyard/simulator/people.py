@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from botyard.simulator.entities import find_commands
 from botyard.simulator.errors import ControlError
+from botyard.simulator.model import Bot, Chat, Json, Message, Person, Query
 from botyard.simulator.updates import make_update
-from botyard.simulator.world import CALLBACK_LIFE, Bot, Chat, Json, Message, Person, Query, World
+from botyard.simulator.world import CALLBACK_LIFE, World
 
 TEXT_LIMIT = 4096
 

@@ -5,8 +5,8 @@ import asyncio
 from botyard.simulator.errors import bad_request, conflict
 from botyard.simulator.methods import Call
 from botyard.simulator.methods.webhooks import allowed_updates
+from botyard.simulator.model import Bot
 from botyard.simulator.updates import drop_expired
-from botyard.simulator.world import Bot
 
 MOST_UPDATES = 100
 LONGEST_POLL = 50

@@ -3,17 +3,18 @@
 import asyncio
 from typing import Any
 
+from botyard.simulator import schema
 from botyard.simulator.delivery import Courier
 from botyard.simulator.errors import ApiError
 from botyard.simulator.faults import Faults
 from botyard.simulator.flood import Flood
 from botyard.simulator.history import History
 from botyard.simulator.methods import REGISTRY, Call
-from botyard.simulator.methods.catalog import METHODS
+from botyard.simulator.model import Bot, Chat, Update
 from botyard.simulator.params import Params
 from botyard.simulator.polling import Polling
 from botyard.simulator.wire import Wire
-from botyard.simulator.world import Bot, Chat, Update, World
+from botyard.simulator.world import World
 
 NOT_IN_ANSWERS = frozenset({"setwebhook", "deletewebhook", "close", "logout"})
 """Methods, beside all that get something, which Telegram ignores in the answer of a webhook."""
@@ -128,24 +129,37 @@ class Simulator:
             The result, or the :class:`ApiError` of the refusal.
         """
         outcome: Any
+        unknown: list[str] = []
         try:
-            outcome = self._find(name)(Call(self.world, self.flood, bot, Params(values)))
+            function = self._find(name)
+            unknown = schema.check(name, values)
+            outcome = function(Call(self.world, self.flood, bot, Params(values)))
         except ApiError as refusal:
             outcome = refusal
-        self.record(bot, name, values, arrived, outcome)
+        self.record(bot, name, values, arrived, outcome, unknown=unknown)
         return outcome
 
     async def get_updates(self, bot: Bot, values: dict[str, Any], arrived: float) -> list[bytes] | ApiError:
         """Carry out getUpdates, which may wait, and record it."""
         outcome: list[bytes] | ApiError
         try:
+            schema.check("getUpdates", values)
             outcome = await self.polling.get_updates(Call(self.world, self.flood, bot, Params(values)))
         except ApiError as refusal:
             outcome = refusal
         self.record(bot, "getUpdates", values, arrived, outcome)
         return outcome
 
-    def record(self, bot: Bot, name: str, values: dict[str, Any], arrived: float, outcome: Any) -> None:
+    def record(
+        self,
+        bot: Bot,
+        name: str,
+        values: dict[str, Any],
+        arrived: float,
+        outcome: Any,
+        *,
+        unknown: list[str] | None = None,
+    ) -> None:
         """Write one call into the history."""
         refused = isinstance(outcome, ApiError)
         event = {
@@ -158,13 +172,17 @@ class Simulator:
             "error_code": outcome.code if refused else None,
             "message_id": outcome.get("message_id") if isinstance(outcome, dict) else None,
         }
+        if refused:
+            event["description"] = outcome.description
+        if unknown:
+            event["unknown"] = unknown
         self.history.add("call", event)
 
     def _find(self, name: str) -> Any:
         key = name.lower()
         found = REGISTRY.get(key)
         if found is None:
-            missing = ": the simulator does not have this method yet" if key in METHODS else ""
+            missing = ": the simulator does not have this method yet" if key in schema.methods() else ""
             raise ApiError(404, f"Not Found{missing}")
         return found
 

@@ -3,14 +3,17 @@
 import asyncio
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
-from botyard.simulator.world import Bot, Chat, Message, Person, Query, Update, Webhook, World
+from botyard.simulator.model import Bot, Chat, File, Person, Poll, Query
+from botyard.simulator.world import FIRST_GROUP_ID, FIRST_PERSON_ID, World
 
-FORMAT = 1
+FORMAT = 2
 SHORTEST_INTERVAL = 0.5
 """Seconds between two snapshots."""
 LARGEST_SHARE = 0.05
@@ -21,46 +24,75 @@ class SnapshotError(Exception):
     """The file cannot be read as a snapshot."""
 
 
+@dataclass(slots=True)
+class _State:
+    """What the file holds. Fields that an older file lacks have their defaults."""
+
+    format: int
+    bots: list[Bot]
+    people: list[Person]
+    chats: list[Chat]
+    queries: list[Query] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    polls: list[Poll] = field(default_factory=list)
+    inline_messages: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    next_person_id: int = FIRST_PERSON_ID
+    next_group_id: int = FIRST_GROUP_ID
+
+
+_READER: TypeAdapter[_State] = TypeAdapter(_State)
+
+
 def dump(world: World) -> bytes:
     """Return the world as JSON."""
-    state = {
-        "format": FORMAT,
-        "bots": list(world.bots.values()),
-        "people": list(world.people.values()),
-        "chats": [*world.chats.values(), *world.groups.values()],
-        "queries": list(world.queries.values()),
-        "next_person_id": world.next_person_id,
-        "next_group_id": world.next_group_id,
-    }
+    state = _State(
+        format=FORMAT,
+        bots=list(world.bots.values()),
+        people=list(world.people.values()),
+        chats=[*world.chats.values(), *world.groups.values()],
+        queries=list(world.queries.values()),
+        files=list(world.files.values()),
+        polls=list(world.polls.values()),
+        inline_messages=world.inline_messages,
+        next_person_id=world.next_person_id,
+        next_group_id=world.next_group_id,
+    )
     return orjson.dumps(state, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def restore(world: World, data: bytes) -> None:
-    """Fill an empty world from JSON made by :func:`dump`.
+    """Fill an empty world from JSON made by :func:`dump`, by this version or the one before.
 
     Raises:
         SnapshotError: the data is something else.
     """
     try:
-        state = orjson.loads(data)
-        if state["format"] != FORMAT:
-            raise SnapshotError(f"format {state['format']} is not {FORMAT}")
-        for entry in state["bots"]:
-            bot = _bot(entry)
-            world.bots[bot.id] = world.tokens[bot.token] = bot
-        for entry in state["people"]:
-            world.people[entry["id"]] = Person(**entry)
-        for entry in state["chats"]:
-            chat = _chat(entry)
-            if chat.bot_id:
-                world.chats[chat.bot_id, chat.id] = chat
-            else:
-                world.groups[chat.id] = chat
-        world.queries = {entry["id"]: Query(**entry) for entry in state["queries"]}
-        world.next_person_id = state["next_person_id"]
-        world.next_group_id = state["next_group_id"]
+        raw = orjson.loads(data)
+        found = raw["format"]
+        if found == 1:
+            _members_of_format_1(raw)
+        elif found != FORMAT:
+            raise SnapshotError(f"format {found} is not {FORMAT}: it was written by another version")
+        state = _READER.validate_python(raw)
     except (ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"not a snapshot of the simulator: {error}") from error
+        raise SnapshotError(f"not a snapshot of the simulator: {type(error).__name__}") from error
+    world.bots = {bot.id: bot for bot in state.bots}
+    world.tokens = {bot.token: bot for bot in state.bots}
+    world.people = {person.id: person for person in state.people}
+    world.chats = {(chat.bot_id, chat.id): chat for chat in state.chats if chat.bot_id}
+    world.groups = {chat.id: chat for chat in state.chats if not chat.bot_id}
+    world.queries = {query.id: query for query in state.queries}
+    world.files = {file.unique_id: file for file in state.files}
+    world.polls = {poll.id: poll for poll in state.polls}
+    world.inline_messages = state.inline_messages
+    world.next_person_id, world.next_group_id = state.next_person_id, state.next_group_id
+
+
+def _members_of_format_1(raw: dict[str, Any]) -> None:
+    """Format 1 had a list of members, all of the same standing."""
+    raw["format"] = FORMAT
+    for chat in raw["chats"]:
+        chat["members"] = {member: {} for member in chat["members"]}
 
 
 class Keeper:
@@ -107,19 +139,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     raise TypeError(value)
-
-
-def _bot(entry: dict[str, Any]) -> Bot:
-    bot = Bot(**entry)
-    if entry["webhook"]:
-        bot.webhook = Webhook(**entry["webhook"])
-    bot.pending = {}
-    for waiting in entry["pending"].values():
-        update = Update(**(waiting | {"body": waiting["body"].encode()}))
-        bot.pending[update.update_id] = update
-    return bot
-
-
-def _chat(entry: dict[str, Any]) -> Chat:
-    messages = (Message(**message) for message in entry["messages"].values())
-    return Chat(**(entry | {"messages": {message.message_id: message for message in messages}}))

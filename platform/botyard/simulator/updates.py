@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from botyard.simulator.model import Bot, Json, Update
 from botyard.simulator.packing import pack
-from botyard.simulator.world import CALLBACK_LIFE, MESSAGE_LIFE, Bot, Json, Update, World
+from botyard.simulator.world import CALLBACK_LIFE, MESSAGE_LIFE, World
 
 
 def make_update(world: World, bot: Bot, kind: str, payload: Json, *, chat_id: int, user_id: int) -> int | None:

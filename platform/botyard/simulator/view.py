@@ -1,8 +1,8 @@
 """What the chat page shows of one chat, and the wait for the next change."""
 
+from botyard.simulator.model import Chat, Json, Message
 from botyard.simulator.params import Params
 from botyard.simulator.simulator import Simulator
-from botyard.simulator.world import Chat, Json, Message
 
 MESSAGES_SHOWN = 200
 LONGEST_WAIT = 60.0

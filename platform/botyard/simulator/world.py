@@ -7,152 +7,17 @@ chat page) is told through the :class:`Listener`.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
-
+from botyard.simulator.model import Bot, Chat, File, Json, Member, Message, Person, Poll, Query, Update
 from botyard.simulator.settings import Settings
-
-Json = dict[str, Any]
 
 MESSAGE_LIFE = 24 * 3600
 """Seconds for which a message waits for delivery (Bot API, getUpdates)."""
 CALLBACK_LIFE = 150
 """Seconds for which a button press waits for delivery, and for which it can be answered."""
-DEFAULT_CONNECTIONS = 40
-"""``max_connections`` of setWebhook when it is not given."""
-OFF_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
-"""Kinds of update that a bot gets only when it asks for them (setWebhook, ``allowed_updates``)."""
 FIRST_PERSON_ID = 5_000_000_000
 FIRST_GROUP_ID = -4_000_000_000
-
-
-@dataclass(slots=True)
-class Webhook:
-    """Where a bot receives updates, and how it went (setWebhook, getWebhookInfo)."""
-
-    url: str
-    secret_token: str = ""
-    max_connections: int = DEFAULT_CONNECTIONS
-    last_error_date: int = 0
-    last_error_message: str = ""
-
-
-@dataclass(slots=True)
-class Update:
-    """One update on its way to a bot.
-
-    ``lane`` names the queue in which it waits, ``expires`` is the end of its shelf life in epoch
-    seconds, ``body`` is the finished JSON: an update shows the world as it was when it was made.
-    """
-
-    update_id: int
-    kind: str
-    chat_id: int
-    lane: str
-    expires: float
-    body: bytes
-    attempts: int = 0
-
-    def fragment(self) -> orjson.Fragment:
-        """Return the finished JSON for use inside other JSON."""
-        return orjson.Fragment(self.body)
-
-
-@dataclass(slots=True)
-class Bot:
-    """A bot: its identity, its commands, its inbox."""
-
-    id: int
-    token: str
-    username: str
-    name: str
-    next_update_id: int
-    webhook: Webhook | None = None
-    allowed_updates: list[str] | None = None
-    commands: dict[str, list[Json]] = field(default_factory=dict)
-    pending: dict[int, Update] = field(default_factory=dict)
-
-    def card(self) -> Json:
-        """Return the bot as a Telegram ``User``."""
-        return {"id": self.id, "is_bot": True, "first_name": self.name, "username": self.username}
-
-    def wants(self, kind: str) -> bool:
-        """Tell whether ``allowed_updates`` lets an update of this kind through."""
-        if self.allowed_updates:
-            return kind in self.allowed_updates
-        return kind not in OFF_BY_DEFAULT
-
-
-@dataclass(slots=True)
-class Person:
-    """A human user."""
-
-    id: int
-    first_name: str
-    last_name: str = ""
-    username: str = ""
-    language_code: str = ""
-
-    def card(self) -> Json:
-        """Return the person as a Telegram ``User``."""
-        card: Json = {"id": self.id, "is_bot": False, "first_name": self.first_name}
-        if self.last_name:
-            card["last_name"] = self.last_name
-        if self.username:
-            card["username"] = self.username
-        if self.language_code:
-            card["language_code"] = self.language_code
-        return card
-
-
-@dataclass(slots=True)
-class Message:
-    """One message. ``content`` holds what it shows (``text``, ``entities`` …) in Telegram's names."""
-
-    message_id: int
-    sender_id: int
-    date: int
-    content: Json
-    reply_to: int | None = None
-    reply_markup: Json | None = None
-    edit_date: int | None = None
-
-    @property
-    def inline_keyboard(self) -> Json | None:
-        """The inline keyboard: the only markup that Telegram shows in a ``Message``."""
-        markup = self.reply_markup
-        return markup if markup and "inline_keyboard" in markup else None
-
-
-@dataclass(slots=True)
-class Query:
-    """A pressed button that waits for answerCallbackQuery."""
-
-    id: str
-    bot_id: int
-    chat_id: int
-    person_id: int
-    date: float
-
-
-@dataclass(slots=True)
-class Chat:
-    """A chat. A private one belongs to one bot (``bot_id``), a group to all its members."""
-
-    id: int
-    type: str
-    bot_id: int = 0
-    title: str = ""
-    members: list[int] = field(default_factory=list)
-    blocked: bool = False
-    version: int = 0
-    last_message_id: int = 0
-    messages: dict[int, Message] = field(default_factory=dict)
-    action: str = ""
-    action_ends: float = 0.0
-    answers: list[Json] = field(default_factory=list)
 
 
 class Listener(Protocol):
@@ -184,6 +49,10 @@ class World:
         self.chats: dict[tuple[int, int], Chat] = {}
         self.groups: dict[int, Chat] = {}
         self.queries: dict[str, Query] = {}
+        self.files: dict[str, File] = {}
+        self.polls: dict[str, Poll] = {}
+        self.inline_messages: dict[str, tuple[int, int, int]] = {}
+        """Bot, chat and message by ``inline_message_id``."""
         self.settings = Settings()
         self.bot_settings: dict[int, Settings] = {}
         self.next_person_id = FIRST_PERSON_ID
@@ -217,7 +86,7 @@ class World:
 
     def add_group(self, title: str, members: list[int]) -> Chat:
         """Create a group of people and bots, given by their ids."""
-        chat = Chat(self.next_group_id, "group", title=title, members=members)
+        chat = Chat(self.next_group_id, "group", title=title, members={member: Member() for member in members})
         self.next_group_id -= 1
         self.groups[chat.id] = chat
         self.revision += 1
@@ -231,7 +100,7 @@ class World:
         """Return the private chat of a person with a bot; the first call opens it."""
         chat = self.chats.get((bot_id, person_id))
         if chat is None:
-            chat = Chat(person_id, "private", bot_id=bot_id, members=[person_id, bot_id])
+            chat = Chat(person_id, "private", bot_id=bot_id, members={person_id: Member(), bot_id: Member()})
             self.chats[bot_id, person_id] = chat
         return chat
 
@@ -239,7 +108,7 @@ class World:
         """Return the bots that see what people write in a chat."""
         if chat.bot_id:
             return [self.bots[chat.bot_id]]
-        return [self.bots[member] for member in chat.members if member in self.bots]
+        return [self.bots[member] for member in chat.present() if member in self.bots]
 
     def settings_of(self, bot_id: int) -> Settings:
         """Return the settings that hold for a bot."""

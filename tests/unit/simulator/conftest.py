@@ -5,8 +5,9 @@ import pytest
 
 from botyard.simulator import people
 from botyard.simulator.errors import ApiError
+from botyard.simulator.model import Bot, Chat, Person
 from botyard.simulator.simulator import Simulator
-from botyard.simulator.world import Bot, Chat, Person, World
+from botyard.simulator.world import World
 
 
 class Clock:

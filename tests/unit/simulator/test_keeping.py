@@ -8,9 +8,10 @@ from botyard.simulator import people
 from botyard.simulator.delivery import Courier
 from botyard.simulator.faults import Fault, Faults
 from botyard.simulator.history import KEPT, TRIMMED_AT_ONCE, History
+from botyard.simulator.model import Update, Webhook
 from botyard.simulator.snapshot import Keeper, SnapshotError, dump, restore
 from botyard.simulator.wire import Answer, Wire, target
-from botyard.simulator.world import Update, Webhook, World
+from botyard.simulator.world import World
 from tests.unit.simulator.conftest import Stage
 
 

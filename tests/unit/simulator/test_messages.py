@@ -5,7 +5,7 @@ import pytest
 
 from botyard.simulator import people
 from botyard.simulator.errors import ApiError
-from botyard.simulator.world import Person
+from botyard.simulator.model import Person
 from tests.unit.simulator.conftest import Stage
 
 Buttons = Callable[..., dict[str, Any]]

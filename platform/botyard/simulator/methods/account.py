@@ -7,7 +7,7 @@ import orjson
 
 from botyard.simulator.errors import bad_request
 from botyard.simulator.methods.call import Call, method
-from botyard.simulator.world import Json
+from botyard.simulator.model import Json
 
 COMMAND = re.compile(r"[a-z0-9_]{1,32}", re.ASCII)
 MOST_COMMANDS = 100

@@ -3,8 +3,8 @@
 from typing import Any
 
 from botyard.simulator.errors import ApiError, bad_request
+from botyard.simulator.model import Json
 from botyard.simulator.params import Params
-from botyard.simulator.world import Json
 
 DATA_LIMIT = 64
 """Bytes of ``callback_data``."""

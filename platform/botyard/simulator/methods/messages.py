@@ -4,8 +4,8 @@ from botyard.simulator.entities import find_commands, parse
 from botyard.simulator.errors import bad_request
 from botyard.simulator.methods.call import Call, method
 from botyard.simulator.methods.markup import read_inline_markup, read_markup
+from botyard.simulator.model import Chat, Json, Message
 from botyard.simulator.params import Params
-from botyard.simulator.world import Chat, Json, Message
 
 TEXT_LIMIT = 4096
 DELETABLE_SECONDS = 48 * 3600

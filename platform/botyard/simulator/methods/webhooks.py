@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 from botyard.simulator.errors import ApiError, bad_request
 from botyard.simulator.methods.call import Call, Described, method
+from botyard.simulator.model import DEFAULT_CONNECTIONS, Bot, Json, Webhook
 from botyard.simulator.params import Params
 from botyard.simulator.updates import drop_expired
-from botyard.simulator.world import DEFAULT_CONNECTIONS, Bot, Json, Webhook, World
+from botyard.simulator.world import World
 
 SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 MOST_CONNECTIONS = 100
