@@ -127,7 +127,7 @@ async def test_telegrams_own_client_library_works_against_it(process: Process, c
         ("/bot4200000001:WRONG/getMe", 401, "Unauthorized"),
         ("/botnonsense/getMe", 404, "Not Found"),
         (f"/bot{TOKEN}/makeCoffee", 404, "Not Found"),
-        (f"/bot{TOKEN}/sendPhoto", 404, "Not Found: the simulator does not have this method yet"),
+        (f"/bot{TOKEN}/postStory", 404, "Not Found: the simulator does not have this method yet"),
         (f"/bot{TOKEN}/", 404, "Not Found"),
         ("/nowhere", 404, "Not Found"),
         ("/../../etc/passwd", 404, "Not Found"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from botyard.simulator.files import Vault
 from botyard.simulator.server import serve
 from botyard.simulator.snapshot import SnapshotError, restore
 from botyard.simulator.world import World
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000, 20, 100)
     world = World()
     try:
+        if options.state:
+            world.vault = Vault(options.state.with_name(f"{options.state.name}.files"))
         if options.state and options.state.exists():
             restore(world, options.state.read_bytes())
         listener = socket.create_server(

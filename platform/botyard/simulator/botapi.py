@@ -8,7 +8,7 @@ import orjson
 
 from botyard.simulator.asgi import JSON_TYPE, Headers, Receive, Scope, Send, header, read_body, respond
 from botyard.simulator.errors import ApiError, too_many_requests
-from botyard.simulator.faults import Fault
+from botyard.simulator.faults import CHANGES, Fault
 from botyard.simulator.forms import read_values
 from botyard.simulator.methods.call import Described
 from botyard.simulator.model import Bot
@@ -17,6 +17,13 @@ from botyard.simulator.simulator import Simulator
 
 TOKEN = re.compile(r"[1-9][0-9]{0,15}:[A-Za-z0-9_-]{1,80}", re.ASCII)
 HTML_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502 Bad Gateway</body>\r\n</html>\r\n"
+REFUSALS = {
+    "500": ApiError(500, "Internal Server Error"),
+    "502": ApiError(502, "Bad Gateway"),
+    "html": ApiError(502, "Bad Gateway"),
+    "reset": ApiError(0, "the connection was broken before the call was carried out"),
+}
+"""What the record says of calls that were not carried out, and what most of them are told."""
 ABORT = "botyard.abort"
 """Scope extension: its ``call`` breaks the connection."""
 
@@ -43,17 +50,19 @@ class BotApi:
             await _answer(send, refusal)
             return
         fault = self._simulator.faults.strike(bot.id, _chat_id(values), name)
-        if fault and await self._refused_by(fault, send, bot, name, values, arrived=arrived):
-            return
+        if fault:
+            failure = await self._play(fault, bot, values)
+            if failure:
+                self._simulator.record(bot, name, values, arrived, failure)
+                await self._fail(fault, failure, scope, receive, send)
+                return
         outcome: Any
         if name.lower() == "getupdates":
             outcome = await self._simulator.get_updates(bot, values, arrived)
         else:
             outcome = self._simulator.execute(bot, name, values, arrived)
         if fault and fault.kind == "cut":
-            scope["extensions"][ABORT]["call"]()
-            # The server takes a return without an answer for a mistake, unless it has seen the break.
-            await receive()
+            await _break(scope, receive)
             return
         await _answer(send, outcome)
 
@@ -68,27 +77,31 @@ class BotApi:
             raise ApiError(404, "Not Found")
         return bot, name
 
-    async def _refused_by(
-        self, fault: Fault, send: Send, bot: Bot, name: str, values: dict[str, Any], *, arrived: float
-    ) -> bool:
-        """Play a fault; tell whether it answered instead of the method."""
+    async def _play(self, fault: Fault, bot: Bot, values: dict[str, Any]) -> ApiError | None:
+        """Play a fault; return the refusal, if there is one instead of the method."""
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-            return False
-        if fault.kind == "cut":
-            return False
+        if fault.kind in CHANGES:
+            self._simulator.faults.change(fault, bot.id, _chat_id(values))
         if fault.kind == "429":
-            refusal = too_many_requests(fault.retry_after)
-        elif fault.kind == "500":
-            refusal = ApiError(500, "Internal Server Error")
-        else:
-            refusal = ApiError(502, "Bad Gateway")
-        self._simulator.record(bot, name, values, arrived, refusal)
-        if fault.kind == "html":
+            return too_many_requests(fault.retry_after)
+        return REFUSALS.get(fault.kind)
+
+    async def _fail(self, fault: Fault, refusal: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call that was not carried out, if it is answered at all."""
+        if fault.kind == "reset":
+            await _break(scope, receive)
+        elif fault.kind == "html":
             await respond(send, 502, HTML_PAGE, [(b"content-type", b"text/html")])
         else:
             await _answer(send, refusal)
-        return True
+
+
+async def _break(scope: Scope, receive: Receive) -> None:
+    """Break the connection instead of an answer."""
+    scope["extensions"][ABORT]["call"]()
+    # The server takes a return without an answer for a mistake, unless it has seen the break.
+    await receive()
 
 
 def _chat_id(values: dict[str, Any]) -> int:

@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botyard.simulator.asgi import JSON_TYPE, Receive, Scope, Send, header, read_body, respond, respond_json
+from botyard.simulator.downloads import FILE_PATH, send_to_page
 from botyard.simulator.errors import ApiError, ControlError
 from botyard.simulator.forms import read_values
 from botyard.simulator.orders import ORDERS
 from botyard.simulator.params import Params
 from botyard.simulator.simulator import Simulator
-from botyard.simulator.view import view
+from botyard.simulator.view import events, view
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 HISTORY_PAGE = 1_000
@@ -37,6 +38,9 @@ class Control:
         """Answer one order."""
         try:
             self._check_sender(scope)
+            if scope["path"].startswith(FILE_PATH):
+                await send_to_page(self._simulator, scope, send)
+                return
             result = await self._carry_out(scope, receive)
         except ControlError as refusal:
             await respond_json(send, refusal.status, {"error": refusal.message})
@@ -62,6 +66,8 @@ class Control:
             return self._simulator.history.page(params.integer("after", 0), max(limit, 0))
         if (http_method, path) == ("GET", "/sim/view"):
             return await view(self._simulator, params)
+        if (http_method, path) == ("GET", "/sim/events"):
+            return await events(self._simulator, params)
         raise ControlError(404, f"there is no {http_method} {path}")
 
     def _check_sender(self, scope: Scope) -> None:

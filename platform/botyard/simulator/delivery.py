@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -85,7 +86,7 @@ class Courier:
         settings = self._world.settings_of(self._bot.id)
         chance = self._world.random
         if settings.late and not self._lanes[lane][0].attempts and chance.random() < settings.late:
-            self._loop.call_later(chance.uniform(0, settings.late_seconds), self._offer, lane)
+            self._world.timers.after(chance.uniform(0, settings.late_seconds), partial(self._offer, lane))
         else:
             self._offer(lane)
 
@@ -135,7 +136,7 @@ class Courier:
         if self._world.now() + seconds > update.expires and "retry-after" in answer.headers:
             self._drop(update)
         elif seconds:
-            self._loop.call_later(seconds, self._offer, lane)
+            self._world.timers.after(seconds, partial(self._offer, lane))
         else:
             self._offer(lane)
 
@@ -202,7 +203,8 @@ class Courier:
         probability = self._world.settings_of(self._bot.id).redeliver
         if probability and self._world.random.random() < probability:
             self.redeliveries += 1
-            self._loop.call_later(self._world.random.uniform(0, REDELIVERY_SECONDS), self._again, update)
+            seconds = self._world.random.uniform(0, REDELIVERY_SECONDS)
+            self._world.timers.after(seconds, partial(self._again, update))
 
     def _again(self, update: Update) -> None:
         if not self._closed:

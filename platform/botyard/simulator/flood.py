@@ -13,6 +13,11 @@ GROUP_LIMIT = (20, 60.0)
 """Sends per seconds into one group."""
 BOT_LIMIT = (60, 1.0)
 """Sends per seconds of one bot into all chats."""
+PAID_LIMIT = (1_000, 1.0)
+"""The same for sends with ``allow_paid_broadcast`` (Bot FAQ, "Paid Broadcasts"), which are counted apart."""
+
+FREE, PAID = 0, -1
+"""Stand for all chats together where otherwise a chat's id stands; no chat has these."""
 
 Limit = tuple[int, float]
 
@@ -24,8 +29,14 @@ class Flood:
         self._world = world
         self._sends: dict[tuple[int, int], deque[float]] = {}
 
-    def count(self, bot_id: int, chat: Chat) -> None:
-        """Count one send.
+    def count(self, bot_id: int, chat: Chat, *, messages: int = 1, paid: bool = False) -> None:
+        """Count one call that sends.
+
+        Args:
+            bot_id: who sends.
+            chat: where to. A limit of one chat holds up no other.
+            messages: how many at once, as in an album.
+            paid: whether the bot pays for more than the usual speed; a chat takes no more for that.
 
         Raises:
             ApiError: 429 with ``retry_after`` seconds; a refused send is not counted.
@@ -34,16 +45,19 @@ class Flood:
             return
         now = self._world.now()
         limit = PRIVATE_LIMIT if chat.bot_id else GROUP_LIMIT
-        windows = (self._window((bot_id, chat.id), limit, now), self._window((bot_id, 0), BOT_LIMIT, now))
+        of_all = ((bot_id, PAID), PAID_LIMIT) if paid else ((bot_id, FREE), BOT_LIMIT)
+        windows = (self._window((bot_id, chat.id), limit, now, messages), self._window(*of_all, now, messages))
         for window in windows:
-            window.append(now)
+            window.extend([now] * messages)
 
-    def _window(self, key: tuple[int, int], limit: Limit, now: float) -> deque[float]:
-        """Return the sends of the last seconds, refusing one more when they are full."""
+    def _window(self, key: tuple[int, int], limit: Limit, now: float, messages: int) -> deque[float]:
+        """Return the sends of the last seconds, refusing more than fit beside them."""
         sends = self._sends.setdefault(key, deque())
         most, seconds = limit
         while sends and sends[0] <= now - seconds:
             sends.popleft()
-        if len(sends) >= most:
-            raise too_many_requests(max(1, math.ceil(sends[0] + seconds - now)))
+        # More at once than the limit allows passes alone, or it would never pass.
+        over = len(sends) + min(messages, most) - most
+        if over > 0:
+            raise too_many_requests(max(1, math.ceil(sends[over - 1] + seconds - now)))
         return sends

@@ -3,6 +3,8 @@
 Events are kept as finished JSON: a long load run must stay small in memory and cheap for the collector.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from botyard.simulator.packing import pack
@@ -42,6 +44,32 @@ class History:
         found = self._events[start : start + limit]
         last = self._first + start + len(found) - 1 if found else max(after, 0)
         return b'{"events":[' + b",".join(found) + b'],"next":' + str(last).encode() + b"}"
+
+    def newest(self, limit: int) -> Iterator[bytes]:
+        """Return the newest events as JSON, the newest first, at most so many."""
+        return islice(reversed(self._events), limit)
+
+    def updates(self, bot_id: int, after: int, limit: int) -> list[bytes]:
+        """Return the events of updates made for a bot as JSON, the oldest first.
+
+        Args:
+            bot_id: whose.
+            after: events with a higher ``seq`` are wanted.
+            limit: at most so many.
+        """
+        start = max(after + 1 - self._first, 0)
+        # Events are bytes with their fields in the order in which they were added: nothing has to be parsed.
+        begin = b'{"bot_id":%d,' % bot_id
+        found = (
+            event
+            for event in islice(self._events, start, None)
+            if event.startswith(begin) and event.endswith(b'"kind":"update"}')
+        )
+        return list(islice(found, max(limit, 0)))
+
+    def __len__(self) -> int:
+        """Return how many events are remembered."""
+        return len(self._events)
 
     def reset(self) -> None:
         """Forget all events. Numbers go on, so a reader's place stays valid."""

@@ -49,6 +49,53 @@ class Update:
 
 
 @dataclass(slots=True)
+class StarPayment:
+    """A transaction in Telegram Stars; a refund is one with a negative amount."""
+
+    id: str
+    date: int
+    amount: int
+    person_id: int
+    payload: str = ""
+    subscription_period: int = 0
+
+
+@dataclass(slots=True)
+class Game:
+    """A game of a bot, which Telegram knows from BotFather."""
+
+    short_name: str
+    title: str
+    description: str
+    scores: dict[str, dict[int, int]] = field(default_factory=dict)
+    """By place and player. A place is a chat, or a single message that was sent through inline mode."""
+
+    def show(self) -> Json:
+        """Return the game as Telegram's ``Game``. Its picture has no bytes."""
+        photo = {"file_unique_id": f"game-{self.short_name}", "width": 640, "height": 360}
+        return {"title": self.title, "description": self.description, "photo": [photo]}
+
+    def keyboard(self) -> Json:
+        """Return the keyboard that a message with the game has when it brings none."""
+        return {"inline_keyboard": [[{"text": f"Play {self.title}", "callback_game": {}}]]}
+
+
+@dataclass(slots=True)
+class Invoice:
+    """An invoice, in a message or behind a link.
+
+    ``shown`` is Telegram's ``Invoice``; ``terms`` are the other parameters of sendInvoice, by their names.
+    """
+
+    id: str
+    bot_id: int
+    payload: str
+    shown: Json
+    terms: Json
+    paid_by: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Bot:
     """A bot: its identity, its commands, its inbox."""
 
@@ -70,6 +117,16 @@ class Bot:
     """Whether people may call it from other chats (BotFather's inline mode)."""
     sees_all: bool = True
     """Whether it gets everything that is said in groups (BotFather's privacy mode is off)."""
+    logged_out_until: float = 0.0
+    """Until when it has left the server (logOut), in epoch seconds."""
+    inline_feedback: bool = True
+    """Whether it is told which inline results people choose (BotFather's inline feedback)."""
+    games: dict[str, Game] = field(default_factory=dict)
+    """Its games by short name."""
+    star_payments: list[StarPayment] = field(default_factory=list)
+    """Its transactions in Telegram Stars, oldest first."""
+    photos: list[list[Json]] = field(default_factory=list)
+    """Its profile photos, newest first."""
     pending: dict[int, Update] = field(default_factory=dict)
 
     def card(self) -> Json:
@@ -93,9 +150,13 @@ class Person:
     username: str = ""
     language_code: str = ""
     deactivated: bool = False
+    photos: list[list[Json]] = field(default_factory=list)
+    """Their profile photos, newest first."""
 
     def card(self) -> Json:
         """Return the person as a Telegram ``User``."""
+        if self.deactivated:
+            return {"id": self.id, "is_bot": False, "first_name": ""}
         card: Json = {"id": self.id, "is_bot": False, "first_name": self.first_name}
         if self.last_name:
             card["last_name"] = self.last_name
@@ -120,6 +181,8 @@ class Member:
     """End of a restriction or ban in epoch seconds; 0 is never."""
     inside: bool = True
     """Whether a restricted one is in the chat."""
+    promoted_by: int = 0
+    """Who made them an administrator."""
 
     @property
     def present(self) -> bool:
@@ -161,14 +224,19 @@ class JoinRequest:
 class File:
     """A file that Telegram keeps. Its bytes lie in the :class:`~botyard.simulator.files.Vault`.
 
-    ``shown`` are the fields of its Telegram type, such as ``width`` or ``file_name``, without the ids.
+    ``kind`` is its field in a ``Message``, such as ``photo``, and ``shown`` what a message has there, in a
+    list for a photo with its sizes. Every bot knows a file by an id of its own, which is added when it is shown.
     """
 
     unique_id: str
     kind: str
     size: int
     path: str
-    shown: Json = field(default_factory=dict)
+    shown: list[Json] = field(default_factory=list)
+    bytes_of: str = ""
+    """Whose bytes it has: the smaller sizes of a photo have those of the largest."""
+    links: dict[int, float] = field(default_factory=dict)
+    """Until when a bot may download it, in epoch seconds."""
 
 
 @dataclass(slots=True)
@@ -198,8 +266,19 @@ class Message:
     by_chat: bool = False
     """Whether the chat itself speaks, as in a channel: then there is no ``from``."""
     poll_id: str = ""
+    invoice_id: str = ""
+    game: str = ""
+    """Short name of the game it offers."""
+    inline_id: str = ""
+    """Its ``inline_message_id``."""
     reactions: dict[int, list[Json]] = field(default_factory=dict)
     """By who reacted."""
+
+    @property
+    def author_id(self) -> int:
+        """Who is behind it: the bot that offered it to a person, or else who sent it."""
+        via: Json | None = self.content.get("via_bot")
+        return int(via["id"]) if via else self.sender_id
 
     @property
     def inline_keyboard(self) -> Json | None:
@@ -212,7 +291,8 @@ class Message:
 class Query:
     """Something asked of a bot that waits for an ``answer…`` method.
 
-    ``kind`` is ``callback``, ``inline``, ``shipping`` or ``pre_checkout``; ``data`` is what its answer needs.
+    ``kind`` is ``callback``, ``inline``, ``web_app``, ``shipping`` or ``pre_checkout``; ``prepared`` is a message that
+    waits to be sent by a person. ``data`` is what its answer needs, and the answer.
     """
 
     id: str

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from botyard.simulator.errors import ApiError, bad_request
+from botyard.simulator.forms import Upload
 from botyard.simulator.params import BOOLEANS, INTEGER, required, wrong_type
 
 _OLDER: Final = dict.fromkeys(
@@ -57,6 +58,11 @@ def methods() -> dict[str, dict[str, Parameter]]:
 
 
 @cache
+def _required(method: str) -> tuple[str, ...]:
+    return tuple(name for name, parameter in methods()[method].items() if parameter.required)
+
+
+@cache
 def names() -> dict[str, str]:
     """Return how a method is written, by its name in lower case."""
     return {name.lower(): name for name in _description()["methods"]}
@@ -89,14 +95,18 @@ def check(method: str, values: Mapping[str, Any]) -> list[str]:
         ApiError: a required parameter is missing, or one has the wrong type.
     """
     known = methods()[method.lower()]
-    for name, parameter in known.items():
-        value = values.get(name)
-        if value is None:
-            if parameter.required and name not in values:
-                raise _missing(name)
-            continue
-        _check_type(parameter, value)
-    unknown = values.keys() - known.keys() - _OLDER.keys()
+    for name in _required(method.lower()):
+        if name not in values:
+            raise _missing(name)
+    unknown: set[str] = set()
+    # A call gives few of the many parameters, and most calls of a load run come through here.
+    for name, value in values.items():
+        parameter = known.get(name)
+        if parameter is None:
+            if name not in _OLDER:
+                unknown.add(name)
+        elif value is not None:
+            _check_type(parameter, value)
     if unknown:
         unknown -= {text[len("attach://") :] for text in _texts(values) if text.startswith("attach://")}
     return sorted(unknown)
@@ -161,7 +171,7 @@ def _is_integer_or_text(value: object) -> bool:
 
 
 def _is_file(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, dict) and "bytes" in value)
+    return isinstance(value, str | Upload)
 
 
 def _is_list(value: object) -> bool:

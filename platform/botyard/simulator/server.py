@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from botyard.simulator.asgi import GoneError, Receive, Scope, Send, TooLargeError, respond_json
 from botyard.simulator.botapi import ABORT, BotApi
 from botyard.simulator.control import Control
+from botyard.simulator.downloads import send_to_bot
 from botyard.simulator.simulator import Simulator
 from botyard.simulator.snapshot import Keeper
 from botyard.simulator.static import Static
@@ -29,6 +30,7 @@ class App:
     """
 
     def __init__(self, simulator: Simulator, *, any_peer: bool = False) -> None:
+        self._simulator = simulator
         self._botapi = BotApi(simulator)
         self._control = Control(simulator, any_peer=any_peer)
         self._static = Static()
@@ -39,6 +41,8 @@ class App:
         try:
             if path.startswith("/bot"):
                 await self._botapi(scope, receive, send)
+            elif path.startswith("/file/bot"):
+                await send_to_bot(self._simulator, scope, send)
             elif path.startswith("/sim/"):
                 await self._control(scope, receive, send)
             elif path == "/health":

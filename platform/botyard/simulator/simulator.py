@@ -7,11 +7,14 @@ from botyard.simulator import schema
 from botyard.simulator.delivery import Courier
 from botyard.simulator.errors import ApiError
 from botyard.simulator.faults import Faults
+from botyard.simulator.feed import Feed
 from botyard.simulator.flood import Flood
 from botyard.simulator.history import History
 from botyard.simulator.methods import REGISTRY, Call
 from botyard.simulator.model import Bot, Chat, Update
+from botyard.simulator.notes import Notes
 from botyard.simulator.params import Params
+from botyard.simulator.people import close_in_time
 from botyard.simulator.polling import Polling
 from botyard.simulator.wire import Wire
 from botyard.simulator.world import World
@@ -30,6 +33,8 @@ class Simulator:
     def __init__(self, world: World) -> None:
         self.world = world
         self.history = History()
+        self.feed = Feed()
+        self.notes = Notes()
         self.faults = Faults(world)
         self.flood = Flood(world)
         self.polling = Polling()
@@ -41,16 +46,21 @@ class Simulator:
     def start(self) -> None:
         """Begin to act. Needs a running event loop."""
         self.world.listener = self
+        self.world.timers.start()
         for bot in self.world.bots.values():
             self.webhook_changed(bot)
+        for poll in self.world.polls.values():
+            close_in_time(self.world, poll)
 
     def stop(self) -> None:
         """Stop all deliveries and end all waits."""
         self._stopping = True
         self.world.listener = None
+        self.world.timers.stop()
         for courier in self._couriers.values():
             courier.close()
         self._wire.close()
+        self.feed.close()
         self.polling.wake_all()
         for watchers in self._watchers.values():
             _wake(watchers)
@@ -89,6 +99,7 @@ class Simulator:
 
     def chat_changed(self, chat: Chat) -> None:
         """Wake those who watch the chat."""
+        self.feed.changed((chat.bot_id, chat.id))
         if self._watchers:
             _wake(self._watchers.pop((chat.bot_id, chat.id), []))
 
@@ -132,6 +143,8 @@ class Simulator:
         unknown: list[str] = []
         try:
             function = self._find(name)
+            if bot.logged_out_until:
+                self._check_logged_in(bot)
             unknown = schema.check(name, values)
             outcome = function(Call(self.world, self.flood, bot, Params(values)))
         except ApiError as refusal:
@@ -143,6 +156,7 @@ class Simulator:
         """Carry out getUpdates, which may wait, and record it."""
         outcome: list[bytes] | ApiError
         try:
+            self._check_logged_in(bot)
             schema.check("getUpdates", values)
             outcome = await self.polling.get_updates(Call(self.world, self.flood, bot, Params(values)))
         except ApiError as refusal:
@@ -177,6 +191,10 @@ class Simulator:
         if unknown:
             event["unknown"] = unknown
         self.history.add("call", event)
+
+    def _check_logged_in(self, bot: Bot) -> None:
+        if bot.logged_out_until > self.world.now():
+            raise ApiError(400, "Logged out")
 
     def _find(self, name: str) -> Any:
         key = name.lower()

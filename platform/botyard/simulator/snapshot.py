@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from botyard.simulator.model import Bot, Chat, File, Person, Poll, Query
+from botyard.simulator.model import Bot, Chat, File, Invoice, Person, Poll, Query
 from botyard.simulator.world import FIRST_GROUP_ID, FIRST_PERSON_ID, World
 
 FORMAT = 2
@@ -35,9 +35,11 @@ class _State:
     queries: list[Query] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
     inline_messages: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     next_person_id: int = FIRST_PERSON_ID
     next_group_id: int = FIRST_GROUP_ID
+    clock: tuple[float, float, float] = (0.0, 0.0, 1.0)
 
 
 _READER: TypeAdapter[_State] = TypeAdapter(_State)
@@ -53,9 +55,11 @@ def dump(world: World) -> bytes:
         queries=list(world.queries.values()),
         files=list(world.files.values()),
         polls=list(world.polls.values()),
+        invoices=list(world.invoices.values()),
         inline_messages=world.inline_messages,
         next_person_id=world.next_person_id,
         next_group_id=world.next_group_id,
+        clock=world.clock.reading,
     )
     return orjson.dumps(state, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
@@ -84,7 +88,9 @@ def restore(world: World, data: bytes) -> None:
     world.queries = {query.id: query for query in state.queries}
     world.files = {file.unique_id: file for file in state.files}
     world.polls = {poll.id: poll for poll in state.polls}
+    world.invoices = {invoice.id: invoice for invoice in state.invoices}
     world.inline_messages = state.inline_messages
+    world.clock.restore(state.clock)
     world.next_person_id, world.next_group_id = state.next_person_id, state.next_group_id
 
 

@@ -6,6 +6,31 @@ from botyard.simulator.model import Bot, Json, Update
 from botyard.simulator.packing import pack
 from botyard.simulator.world import CALLBACK_LIFE, MESSAGE_LIFE, World
 
+SHORT_LIVES = {
+    "callback_query": CALLBACK_LIFE,
+    "shipping_query": CALLBACK_LIFE,
+    "pre_checkout_query": CALLBACK_LIFE,
+    "inline_query": 30,
+    "chosen_inline_result": 600,
+}
+"""Seconds for which updates wait that do not wait a day (tdlib/telegram-bot-api, Client.cpp, ``add_update``)."""
+LANES = {
+    "callback_query": "presses of {user_id}",
+    "inline_query": "inline queries of {user_id}",
+    "chosen_inline_result": "choices of {user_id}",
+    "shipping_query": "payments of {user_id}",
+    "pre_checkout_query": "payments of {user_id}",
+    "purchased_paid_media": "paid media of {user_id}",
+    "chat_member": "membership of {user_id}",
+    "chat_join_request": "membership of {user_id}",
+    "my_chat_member": "own membership in {chat_id}",
+    "message_reaction": "reactions in {chat_id}",
+    "message_reaction_count": "reaction counts in {chat_id}",
+    "poll": "poll {payload[id]}",
+    "poll_answer": "poll {payload[poll_id]}",
+}
+"""The queues of updates that do not wait among the messages of their chat (the same place)."""
+
 
 def make_update(world: World, bot: Bot, kind: str, payload: Json, *, chat_id: int, user_id: int) -> int | None:
     """Put one update into a bot's inbox.
@@ -30,8 +55,8 @@ def make_update(world: World, bot: Bot, kind: str, payload: Json, *, chat_id: in
         update_id,
         kind,
         chat_id,
-        _lane(kind, chat_id, user_id),
-        world.now() + (CALLBACK_LIFE if kind == "callback_query" else MESSAGE_LIFE),
+        _lane(kind, payload, chat_id, user_id),
+        world.now() + SHORT_LIVES.get(kind, MESSAGE_LIFE),
         pack(body),
     )
     bot.pending[update_id] = update
@@ -41,13 +66,42 @@ def make_update(world: World, bot: Bot, kind: str, payload: Json, *, chat_id: in
     return update_id
 
 
-def _lane(kind: str, chat_id: int, user_id: int) -> str:
+def replay_update(world: World, bot: Bot, kind: str, payload: Json, *, update_id: int | None) -> int:
+    """Put a finished update into a bot's inbox once more, whatever kinds the bot asks for.
+
+    Args:
+        world: the world it happens in.
+        bot: who receives it.
+        kind: its field in a Telegram ``Update``.
+        payload: the value of that field.
+        update_id: the id it had; without one it gets the next.
+    """
+    if update_id is None:
+        update_id = bot.next_update_id
+        bot.next_update_id += 1
+    chat_id, user_id = _place(payload)
+    lane, expires = _lane(kind, payload, chat_id, user_id), world.now() + SHORT_LIVES.get(kind, MESSAGE_LIFE)
+    update = Update(update_id, kind, chat_id, lane, expires, pack({"update_id": update_id, kind: payload}))
+    bot.pending[update_id] = update
+    world.revision += 1
+    if world.listener:
+        world.listener.update_made(bot, update)
+    return update_id
+
+
+def _place(payload: Json) -> tuple[int, int]:
+    """Return chat and person of an update, as far as it names them."""
+    chat = payload.get("chat") or (payload.get("message") or {}).get("chat") or {}
+    user = payload.get("from") or payload.get("user") or {}
+    return int(chat.get("id", 0)), int(user.get("id", 0))
+
+
+def _lane(kind: str, payload: Json, chat_id: int, user_id: int) -> str:
     """Return the queue an update waits in: a press may overtake a message of its own chat."""
-    if kind == "callback_query":
-        return f"user {user_id}"
-    if kind == "my_chat_member":
-        return f"membership {chat_id}"
-    return f"chat {chat_id}"
+    lane = LANES.get(kind)
+    if lane is None:
+        return f"chat {chat_id}"
+    return lane.format(user_id=user_id, chat_id=chat_id, payload=payload)
 
 
 def drop_expired(world: World, bot: Bot) -> None:

@@ -9,13 +9,18 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from botyard.simulator.model import Bot, Chat, File, Json, Member, Message, Person, Poll, Query, Update
+from botyard.simulator.clock import Clock, Timers
+from botyard.simulator.files import Vault, signed
+from botyard.simulator.model import Bot, Chat, File, Invoice, Json, Member, Message, Person, Poll, Query, Update
+from botyard.simulator.polls import show_poll
 from botyard.simulator.settings import Settings
 
 MESSAGE_LIFE = 24 * 3600
 """Seconds for which a message waits for delivery (Bot API, getUpdates)."""
 CALLBACK_LIFE = 150
 """Seconds for which a button press waits for delivery, and for which it can be answered."""
+GROUP_ANONYMOUS_BOT: Json = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+"""Who stands in ``from`` where a group speaks for itself."""
 FIRST_PERSON_ID = 5_000_000_000
 FIRST_GROUP_ID = -4_000_000_000
 
@@ -41,7 +46,9 @@ class World:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self.now = clock
+        self.clock = Clock(clock)
+        self.timers = Timers(self.clock)
+        self.now = self.clock.now
         self.random = random.Random()  # noqa: S311 - plays chance in tests, guards nothing
         self.bots: dict[int, Bot] = {}
         self.tokens: dict[str, Bot] = {}
@@ -49,8 +56,11 @@ class World:
         self.chats: dict[tuple[int, int], Chat] = {}
         self.groups: dict[int, Chat] = {}
         self.queries: dict[str, Query] = {}
+        self.sweep_queries_at = 0.0
         self.files: dict[str, File] = {}
+        self.vault = Vault()
         self.polls: dict[str, Poll] = {}
+        self.invoices: dict[str, Invoice] = {}
         self.inline_messages: dict[str, tuple[int, int, int]] = {}
         """Bot, chat and message by ``inline_message_id``."""
         self.settings = Settings()
@@ -108,6 +118,8 @@ class World:
         """Return the bots that see what people write in a chat."""
         if chat.bot_id:
             return [self.bots[chat.bot_id]]
+        if len(self.bots) < len(chat.members):
+            return [bot for bot in self.bots.values() if chat.has(bot.id)]
         return [self.bots[member] for member in chat.present() if member in self.bots]
 
     def settings_of(self, bot_id: int) -> Settings:
@@ -122,7 +134,10 @@ class World:
     def chat_card(self, chat: Chat) -> Json:
         """Return a Telegram ``Chat``."""
         if chat.type != "private":
-            return {"id": chat.id, "title": chat.title, "type": chat.type}
+            shown: Json = {"id": chat.id, "title": chat.title, "type": chat.type}
+            if chat.username:
+                shown["username"] = chat.username
+            return shown
         card = self.people[chat.id].card()
         del card["is_bot"]
         card.pop("language_code", None)
@@ -133,30 +148,39 @@ class World:
         """Append a message to a chat; its id is the next of this chat."""
         chat.last_message_id += 1
         message = Message(chat.last_message_id, sender_id, int(self.now()), content, reply_to)
+        message.by_chat = chat.type == "channel"
         chat.messages[message.message_id] = message
         return message
 
-    def show(self, chat: Chat, message: Message, *, nested: bool = False) -> Json:
+    def show(self, chat: Chat, message: Message, *, nested: bool = False, viewer: int = 0) -> Json:
         """Return a Telegram ``Message``.
 
         Args:
             chat: where the message stands.
             message: the message.
             nested: leave out ``reply_to_message``, as Telegram does inside a reply.
+            viewer: the bot that sees it, by whose ids it will know the files. Needed in a group or channel alone.
         """
-        shown: Json = {
-            "message_id": message.message_id,
-            "from": self.card(message.sender_id),
-            "chat": self.chat_card(chat),
-            "date": message.date,
-        }
+        card = self.chat_card(chat)
+        shown: Json = {"message_id": message.message_id, "chat": card, "date": message.date}
+        if message.by_chat:
+            shown["sender_chat"] = card
+            if chat.type != "channel":
+                shown["from"] = GROUP_ANONYMOUS_BOT
+        else:
+            shown["from"] = self.card(message.sender_id)
         if message.edit_date:
             shown["edit_date"] = message.edit_date
         if message.reply_to and not nested:
             original = chat.messages.get(message.reply_to)
             if original:
-                shown["reply_to_message"] = self.show(chat, original, nested=True)
-        shown.update(message.content)
+                shown["reply_to_message"] = self.show(chat, original, nested=True, viewer=viewer)
+        content = message.content
+        if "text" not in content or "external_reply" in content:
+            content = signed(content, viewer or chat.bot_id)
+        shown.update(content)
+        if message.poll_id:
+            shown["poll"] = show_poll(self.polls[message.poll_id], viewer or chat.bot_id)
         keyboard = message.inline_keyboard
         if keyboard:
             shown["reply_markup"] = keyboard

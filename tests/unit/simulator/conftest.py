@@ -29,13 +29,13 @@ class Stage:
         self.bot: Bot = self.world.add_bot("4200000001:AAAA", "demo_bot", "Demo")
         self.person: Person = self.world.add_person(Person(0, "Ann"))
 
-    def call(self, name: str, **params: Any) -> Any:
+    def call(self, name: str, /, **params: Any) -> Any:
         return self.call_as(self.bot, name, **params)
 
-    def call_as(self, bot: Bot, name: str, **params: Any) -> Any:
+    def call_as(self, bot: Bot, name: str, /, **params: Any) -> Any:
         return self.simulator.execute(bot, name, params, self.clock())
 
-    def refusal(self, name: str, **params: Any) -> str:
+    def refusal(self, name: str, /, **params: Any) -> str:
         outcome = self.call(name, **params)
         assert isinstance(outcome, ApiError), outcome
         return outcome.description

@@ -10,7 +10,7 @@ HOOK = "http://127.0.0.1:9/hook"
 
 def test_a_method_that_does_not_exist_differs_from_one_that_is_missing_here(stage: Stage) -> None:
     assert stage.refusal("makeCoffee") == "Not Found"
-    assert stage.refusal("sendPhoto") == "Not Found: the simulator does not have this method yet"
+    assert stage.refusal("postStory") == "Not Found: the simulator does not have this method yet"
 
 
 def test_method_names_are_read_in_any_case(stage: Stage) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from botyard.simulator.control import is_local_host
 from botyard.simulator.errors import ApiError
-from botyard.simulator.forms import read_values
+from botyard.simulator.forms import Upload, read_values
 from botyard.simulator.params import Params
 
 FORM = "application/x-www-form-urlencoded"
@@ -34,6 +34,33 @@ def test_parameters_are_read_from_every_kind_of_body(
     query: bytes, kind: str, body: bytes, values: dict[str, Any]
 ) -> None:
     assert read_values(query, kind, body) == values
+
+
+def test_a_file_in_a_form_keeps_its_bytes_whatever_is_in_them() -> None:
+    content = b"\r\n--xy\r\n\r\n-xyz--\r\n\x00"
+    body = MULTIPART.replace(b"\x00\xff", content)
+    file = read_values(b"", BOUNDARY, body)["file"]
+    assert isinstance(file, Upload)
+    assert file.content == content
+
+
+def test_a_file_name_outside_ascii_is_read() -> None:
+    body = MULTIPART.replace(b"a.bin", "größe.bin".encode())
+    assert read_values(b"", BOUNDARY, body)["file"]["file_name"] == "größe.bin"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (BOUNDARY, MULTIPART[:-8]),
+        (BOUNDARY, b"--xyz\r\n\r\n--xyz--"),
+        (BOUNDARY, b"--abc--"),
+        ("multipart/form-data", MULTIPART),
+    ],
+)
+def test_a_form_that_is_cut_off_or_has_another_boundary_is_refused(kind: str, body: bytes) -> None:
+    with pytest.raises(ApiError, match="can't parse request"):
+        read_values(b"", kind, body)
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"'])

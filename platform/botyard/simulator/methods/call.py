@@ -8,26 +8,8 @@ from botyard.simulator.errors import bad_request, forbidden, migrated
 from botyard.simulator.flood import Flood
 from botyard.simulator.model import Bot, Chat
 from botyard.simulator.params import INTEGER, Params
+from botyard.simulator.standing import leads, may, place
 from botyard.simulator.world import World
-
-MEMBERS_RIGHTS = frozenset(
-    {
-        "can_send_messages",
-        "can_send_audios",
-        "can_send_documents",
-        "can_send_photos",
-        "can_send_videos",
-        "can_send_video_notes",
-        "can_send_voice_notes",
-        "can_send_polls",
-        "can_send_other_messages",
-        "can_add_web_page_previews",
-        "can_change_info",
-        "can_invite_users",
-        "can_pin_messages",
-    }
-)
-"""Rights that members may have as well (``ChatPermissions``)."""
 
 
 @dataclass(slots=True)
@@ -39,8 +21,12 @@ class Call:
     bot: Bot
     params: Params
 
-    def chat(self, name: str = "chat_id") -> Chat:
+    def chat(self, name: str = "chat_id", *, read: bool = False) -> Chat:
         """Return the chat named by a parameter.
+
+        Args:
+            name: the parameter.
+            read: allow a group that has become a supergroup, for calls that only look at it.
 
         Raises:
             ApiError: the bot does not know it, is no longer in it, or it has moved to a supergroup.
@@ -54,13 +40,17 @@ class Call:
             if self._met(chat_id):
                 raise forbidden("bot can't initiate conversation with a user")
             raise bad_request("chat not found")
-        if chat.migrated_to:
+        if chat.migrated_to and not read:
             raise migrated(chat.migrated_to)
-        self._check_place(chat)
+        self._check_place(chat, read=read)
         return chat
 
-    def writable_chat(self) -> Chat:
+    def writable_chat(self, right: str = "can_send_messages", what: str = "text messages") -> Chat:
         """Return the chat named by ``chat_id``, if the bot may write there.
+
+        Args:
+            right: what members of a group need for it, a flag of ``ChatPermissions``.
+            what: the same in Telegram's words.
 
         Raises:
             ApiError: as :meth:`chat`; the person has blocked the bot or is gone; the bot may not write there.
@@ -71,20 +61,61 @@ class Call:
                 raise forbidden("user is deactivated")
             if chat.blocked:
                 raise forbidden("bot was blocked by the user")
-        elif not may(chat, self.bot.id, "can_post_messages" if chat.type == "channel" else "can_send_messages"):
-            words = "need administrator rights in the channel chat" if chat.type == "channel" else "not enough rights"
-            raise bad_request(words if chat.type == "channel" else f"{words} to send text messages to the chat")
+        elif chat.type == "channel":
+            if not may(chat, self.bot.id, "can_post_messages"):
+                raise bad_request("need administrator rights in the channel chat")
+        elif not may(chat, self.bot.id, right):
+            raise bad_request(f"not enough rights to send {what} to the chat")
         return chat
 
-    def require(self, chat: Chat, right: str) -> None:
+    def count(self, chat: Chat, messages: int = 1) -> None:
+        """Count messages that the bot is about to send.
+
+        Args:
+            chat: where to.
+            messages: how many.
+
+        Raises:
+            ApiError: 429, when it sends too much.
+        """
+        paid = self.params.flag("allow_paid_broadcast")
+        self.flood.count(self.bot.id, chat, messages=messages, paid=paid)
+
+    def require(self, chat: Chat, right: str, words: str = "not enough rights") -> None:
         """Refuse what needs a right that the bot does not have in a group or channel.
+
+        In a basic group a bot must be an administrator even for what members may do there.
 
         Args:
             chat: where.
             right: the flag of ``ChatMemberAdministrator``, such as ``can_pin_messages``.
+            words: Telegram's words for it.
         """
-        if not may(chat, self.bot.id, right):
-            raise bad_request("not enough rights")
+        allowed = leads(chat, self.bot.id, right) if chat.type == "group" else may(chat, self.bot.id, right)
+        if not allowed:
+            raise bad_request(words)
+
+    def require_lead(self, chat: Chat, right: str, words: str) -> None:
+        """Refuse what only administrators with a right may do, even where members have it too.
+
+        Args:
+            chat: where.
+            right: the flag of ``ChatMemberAdministrator``, such as ``can_invite_users``.
+            words: Telegram's words for it.
+        """
+        if not leads(chat, self.bot.id, right):
+            raise bad_request(words)
+
+    def user_id(self) -> int:
+        """Return the parameter ``user_id``, which may be of somebody unknown.
+
+        Raises:
+            ApiError: it cannot be anybody's.
+        """
+        user_id = self.params.integer("user_id")
+        if user_id <= 0:
+            raise bad_request("invalid user_id specified")
+        return user_id
 
     def _chat_id(self, value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -98,49 +129,26 @@ class Call:
                     return chat.id
         raise bad_request("chat not found")
 
-    def _check_place(self, chat: Chat) -> None:
+    def _check_place(self, chat: Chat, *, read: bool) -> None:
         """Refuse a group or channel that the bot is not in, in the words for its kind."""
-        member = chat.members.get(self.bot.id)
-        if member is not None and member.present:
+        if chat.bot_id:
             return
-        kind = chat.type if chat.type != "private" else "chat"
-        if member is None:
+        if self.bot.id not in chat.members and not chat.username:
             # Whoever was never inside learns nothing, not even that the chat is there.
             raise bad_request("chat not found")
+        member = place(chat, self.bot.id, self.world.now())
+        if member.present or (read and chat.type == "group"):
+            return
         if member.status == "kicked":
-            raise forbidden(f"bot was kicked from the {kind} chat")
-        raise forbidden(f"bot is not a member of the {kind} chat")
+            raise forbidden(f"bot was kicked from the {chat.type} chat")
+        if not (read and chat.username):
+            raise forbidden(f"bot is not a member of the {chat.type} chat")
 
     def _met(self, person_id: int) -> bool:
         """Tell whether the bot knows a person from a group only."""
         return person_id in self.world.people and any(
             chat.has(self.bot.id) and chat.has(person_id) for chat in self.world.groups.values()
         )
-
-
-def may(chat: Chat, user_id: int, right: str) -> bool:
-    """Tell whether somebody has a right in a chat.
-
-    Args:
-        chat: where; in a private chat everything is allowed.
-        user_id: a person or a bot.
-        right: a flag of ``ChatMemberAdministrator`` or ``ChatPermissions``.
-    """
-    if chat.bot_id:
-        return True
-    member = chat.members.get(user_id)
-    if member is None or not member.present:
-        return False
-    if member.status == "creator":
-        return True
-    if member.status == "administrator":
-        return right.startswith("can_send_") or member.rights.get(right, False)
-    if chat.type == "channel" or right not in MEMBERS_RIGHTS:
-        return False
-    if member.status == "restricted" and not member.rights.get(right, False):
-        return False
-    # In a group without permissions of its own, members may do all but change it.
-    return chat.permissions.get(right, right not in {"can_change_info", "can_pin_messages"} or chat.type == "group")
 
 
 class Described:
