@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from botyard.embedded import free_port
+from tests.e2e.page_stage import browser, stage  # noqa: F401 - fixtures
 from tests.e2e.running import Run
 from tests.e2e.yard import Yard
 

@@ -1,0 +1,136 @@
+// Who the person is, which bots, people and chats there are, and the one feed that tells what changed.
+
+import { get, post } from "./api.js";
+
+const RETRY_AFTER = 1000;
+const BETWEEN_LOOKS = 120;
+const WAIT = 25;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export const keyOf = ({ bot_id: botId, chat_id: chatId }) => `${chatId > 0 ? botId : 0}:${chatId}`;
+
+// Events: "directory" (bots, people, chats are new), "chats" (detail: the keys that changed, or null for
+// all), "rest" (faults or settings may be new), "away" (detail: whether the simulator is out of reach).
+export class Session extends EventTarget {
+  constructor(memory) {
+    super();
+    this.memory = memory;
+    this.person = null;
+    this.people = [];
+    this.peopleTotal = 0;
+    this.bots = [];
+    this.chats = [];
+    this.loading = null;
+    this.again = false;
+  }
+
+  async introduce() {
+    const { id, name } = this.memory.person;
+    const language = navigator.language.split("-")[0];
+    const card = await post("/sim/people", { id: id || undefined, first_name: name, language_code: language });
+    this.remember(card);
+  }
+
+  remember(card) {
+    this.person = card;
+    this.memory.person = { id: card.id, name: card.first_name };
+  }
+
+  async addPerson(fields) {
+    const card = await post("/sim/people", fields);
+    this.remember(card);
+    await this.load();
+    return card;
+  }
+
+  async become(personId) {
+    const card = this.people.find((other) => other.id === personId);
+    if (!card) return;
+    this.remember(card);
+    await this.load();
+  }
+
+  named(personId) {
+    return this.people.find((other) => other.id === personId)?.first_name ?? `Person ${personId}`;
+  }
+
+  bot(botId) {
+    return this.bots.find((bot) => bot.id === botId);
+  }
+
+  chat(key) {
+    return this.chats.find((chat) => keyOf(chat) === key);
+  }
+
+  // Reads everything on the left. Wishes that come meanwhile are fulfilled by one more reading.
+  load() {
+    if (this.loading) {
+      this.again = true;
+      return this.loading;
+    }
+    this.loading = this.read().finally(() => {
+      this.loading = null;
+      if (this.again) {
+        this.again = false;
+        this.load().catch(() => {});
+      }
+    });
+    return this.loading;
+  }
+
+  async read() {
+    if (!this.person) await this.introduce();
+    let found;
+    try {
+      found = await get("/sim/chats", { person_id: this.person.id });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      await this.introduce();
+      found = await get("/sim/chats", { person_id: this.person.id });
+    }
+    if (found.person.id !== this.person.id) return this.read();
+    Object.assign(this, { people: found.people, peopleTotal: found.people_total, bots: found.bots, chats: found.chats });
+    this.person = found.person;
+    this.dispatchEvent(new Event("directory"));
+    return undefined;
+  }
+
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  // Follows the feed for as long as the page is open.
+  async follow() {
+    let place = { epoch: "", after: -1, sign: 0 };
+    for (;;) {
+      try {
+        const news = await get("/sim/events", { ...place, wait: place.epoch ? WAIT : 0 });
+        const changed = news.reset ? null : news.chats.map(keyOf);
+        const rest = news.sign !== place.sign;
+        place = { epoch: news.epoch, after: news.place, sign: news.sign };
+        await this.load();
+        if (changed === null || changed.length > 0) this.tell("chats", changed);
+        if (rest) this.tell("rest");
+        this.tell("away", false);
+        await sleep(BETWEEN_LOOKS);
+      } catch {
+        this.tell("away", true);
+        place.epoch = "";
+        await sleep(RETRY_AFTER);
+      }
+    }
+  }
+
+  // Does something as a person. A world that was started afresh gets to know the person again.
+  async act(personId, path, body) {
+    const order = { ...body, person_id: personId };
+    try {
+      return await post(path, order);
+    } catch (error) {
+      if (error.status !== 404 || personId !== this.person?.id || !error.message.includes("no person")) throw error;
+      await this.introduce();
+      return post(path, order);
+    }
+  }
+}
