@@ -87,3 +87,6 @@ class DeadLetter(BotOwned, Created, Base):
     """The traceback of a handler, or the Bot API's answer."""
     request: Mapped[Any] = mapped_column(JSON)
     attempts: Mapped[int]
+    replay_id: Mapped[int | None]
+    """What takes its place: the id of an update (negative, so none of Telegram's) or of an outbox row."""
+    replayed_at: Mapped[datetime | None]

@@ -20,8 +20,11 @@ PRETENDING = re.compile(r"task_always_eager|task_eager|fakeredis|sqlite[+\w]*:|(
 NO_ROOM_FOR = {"utils", "util", "helpers", "helper", "common", "misc"}
 # The system role sees every customer: whoever uses it is named here.
 MAY_SEE_EVERY_CUSTOMER = {
+    "platform/botyard/bots/dead_letters.py",
+    "platform/botyard/bots/naming.py",
     "platform/botyard/bots/overview.py",
     "platform/botyard/bots/registry.py",
+    "platform/botyard/bots/removal.py",
     "platform/botyard/bots/services.py",
     "platform/botyard/delivery/outbox.py",
     "platform/botyard/processing/retention.py",

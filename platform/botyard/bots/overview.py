@@ -1,18 +1,23 @@
 """Looking at bots and changing their status. See docs/commands.md."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from redis import Redis
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 
+from botyard.bots.naming import find_bot
 from botyard.bots.registry import routing_of
 from botyard.bots.routing import publish
-from botyard.errors import InputError
 from botyard.settings import Settings
+from botyard.telegram.run import Lane
 from db.engine import get_sessions
-from db.models import Bot, Event
+from db.models import Bot, DeadLetter, Event, InboxRow, OutboxRow
+
+_CHATS_LOOKED_AT: Final = 1000
+_OPEN: Final = ("queued", "retry", "sending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def set_status(name: str, status: Literal["active", "paused"], settings: Setting
     """Pause a bot or let it go on. While it is paused its updates wait; what it has to send still goes out.
 
     Args:
-        name: its number in the list, or its username with or without ``@``.
+        name: any of its names: see `botyard.bots.naming`.
         status: what it is to be.
         settings: where its mailboxes are.
 
@@ -56,10 +61,7 @@ def set_status(name: str, status: Literal["active", "paused"], settings: Setting
         InputError: there is no such bot.
     """
     with get_sessions("system").begin() as session:
-        wanted = Bot.id == int(name) if name.isdigit() else Bot.username == name.removeprefix("@")
-        bot = session.scalars(select(Bot).where(wanted)).first()
-        if bot is None:
-            raise InputError("bot", f"there is no bot {name!r}.", "See `botyard bot list`.")
+        bot = find_bot(session, name)
         bot.status, bot.status_reason, bot.status_since = status, "asked for on the command line", datetime.now(UTC)
         entity = f"telegram:{bot.telegram_id}"
         session.add(
@@ -69,3 +71,122 @@ def set_status(name: str, status: Literal["active", "paused"], settings: Setting
     with Redis.from_url(settings.require("redis_url")) as redis:
         publish(redis, route)
     return next(summary for summary in summaries(settings) if summary.id == number)
+
+
+@dataclass(frozen=True, slots=True)
+class BotDetails:
+    """Everything that is known of one bot, but its secrets."""
+
+    id: int
+    username: str
+    name: str
+    telegram_id: int
+    public_id: str
+    """The name in its webhook's path; what makes a request genuine is the secret, which is not shown."""
+    kind: str
+    status: str
+    status_reason: str | None
+    status_since: datetime
+    queue: str
+    share: int | None
+    intake: str
+    api_url: str
+    added: datetime
+    waiting: int
+    oldest_seconds: float | None
+    """For how long the oldest of them has waited."""
+    unsent: int
+    """Rows of the outbox that are still open."""
+    dead_letters: int
+    last_update: datetime | None
+    last_send: datetime | None
+    last_send_state: str | None
+    last_send_error: str | None
+
+
+def details(name: str, settings: Settings) -> BotDetails:
+    """One bot, by any of its names.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    with get_sessions("system")() as session:
+        bot = find_bot(session, name)
+        received = select(InboxRow.received_at).where(InboxRow.telegram_id == bot.telegram_id, InboxRow.update_id > 0)
+        last_update = session.scalar(received.order_by(InboxRow.update_id.desc()).limit(1))
+        sent = select(OutboxRow).where(OutboxRow.bot_id == bot.id, OutboxRow.resolved_at.is_not(None))
+        last_send = session.scalars(sent.order_by(OutboxRow.id.desc()).limit(1)).first()
+        still_open = select(func.count()).where(OutboxRow.bot_id == bot.id, OutboxRow.state.in_(_OPEN))
+        unsent = session.scalar(still_open) or 0
+        letters = select(func.count()).where(DeadLetter.bot_id == bot.id, DeadLetter.replayed_at.is_(None))
+        dead = session.scalar(letters) or 0
+    waiting, oldest = _mail(bot.telegram_id, settings)
+    return BotDetails(
+        bot.id, bot.username, bot.name, bot.telegram_id, bot.public_id, bot.kind, bot.status, bot.status_reason,
+        bot.status_since, bot.queue, bot.share, bot.intake, bot.api_url, bot.created_at, waiting, oldest, unsent, dead,
+        last_update,
+        last_send.resolved_at if last_send else None,
+        last_send.state if last_send else None,
+        last_send.error if last_send else None,
+    )  # fmt: skip
+
+
+def _mail(telegram_id: int, settings: Settings) -> tuple[int, float | None]:
+    """How many updates wait, and for how many seconds the oldest of them has."""
+    with Redis.from_url(settings.require("redis_url")) as redis:
+        chats = [chat.decode() for chat in redis.zrange(f"by:chats:{telegram_id}", 0, _CHATS_LOOKED_AT - 1)]
+        pipe = redis.pipeline(transaction=False)
+        pipe.hget(f"by:bot:{telegram_id}", "held")
+        for chat in chats:
+            pipe.lindex(f"by:box:{telegram_id}:{chat}", 0)
+        held, *heads = pipe.execute()
+    stamps = [int(head.split(b" ", 2)[1]) / 1000 for head in heads if head]
+    return int(held or 0), max(0.0, time.time() - min(stamps)) if stamps else None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLane:
+    """One lane of one bot's outbox."""
+
+    lane: str
+    open: int
+    oldest_seconds: float
+    error: str | None
+    """The last answer to one of its rows that are tried again."""
+    uncertain: int
+    """Rows whose outcome is unknown and that are not repeated."""
+    closed_chats: int
+    """How many of its chats Telegram has closed (429)."""
+    closed_seconds: float
+    """For how long the longest of them is closed yet."""
+
+
+_LANES: Final = """
+SELECT lane, count(*) FILTER (WHERE state IN ('queued', 'retry', 'sending')),
+       coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state IN ('queued', 'retry', 'sending'))), 0),
+       max(error) FILTER (WHERE state = 'retry'), count(*) FILTER (WHERE state = 'uncertain'),
+       (array_agg(DISTINCT chat_key) FILTER (WHERE state IN ('queued', 'retry', 'sending')))[1:1000]
+  FROM outbox WHERE bot_id = :bot AND state IN ('queued', 'retry', 'sending', 'uncertain') GROUP BY lane ORDER BY lane
+"""
+
+
+def outbox_lanes(bot_id: int, settings: Settings) -> list[OutboxLane]:
+    """The lanes of a bot's outbox in which something waits or is uncertain."""
+    with get_sessions("system")() as session:
+        rows = session.execute(text(_LANES), {"bot": bot_id}).all()
+    found = []
+    with Redis.from_url(settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2) as redis:
+        for lane, waiting, oldest, error, uncertain, chats in rows:
+            keys = [f"by:closed:{bot_id}", *(f"by:closed:{bot_id}:{chat}" for chat in chats or ())]
+            now = time.time() * 1000
+            closed = [float(until) - now for until in redis.mget(keys) if until is not None]
+            name = Lane(lane).name.lower()
+            longest = max([0.0, *closed]) / 1000
+            found.append(OutboxLane(name, waiting, float(oldest), error, uncertain, len(closed), longest))
+    return found
+
+
+def sealed_token(bot_id: int) -> bytes:
+    """A bot's token as it is kept: encrypted."""
+    with get_sessions("system")() as session:
+        return bytes(session.scalars(select(Bot.token_encrypted).where(Bot.id == bot_id)).one())

@@ -14,6 +14,10 @@ def publish(redis: "Redis", routing: Routing) -> None:
         pipe.hdel(key, "share")
     else:
         pipe.hset(key, "share", routing.share)
+    if not routing.paused:
+        # A bot that was removed and is here again.
+        pipe.hdel(key, "gone")
+        pipe.persist(key)
     pipe.execute()
 
 

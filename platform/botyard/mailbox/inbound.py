@@ -25,7 +25,7 @@ Call = Callable[..., Awaitable[Any]]
 class Accepted:
     """What became of an update at the door."""
 
-    verdict: Literal["accepted", "known", "full"]
+    verdict: Literal["accepted", "known", "full", "gone"]
     ticket: Ticket | None = None
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from botyard.settings import get_settings
+from botyard.errors import BotyardError
+from botyard.settings import Settings, get_settings
 from botyard.supervisor import running_pid
 
 _NOTE: Final = "environment.json"
@@ -19,6 +20,26 @@ def note_environment(state: Path, environment: Mapping[str, str]) -> None:
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(dict(environment)), encoding="utf-8")
     draft.replace(state / _NOTE)
+
+
+class NotRunning(BotyardError):
+    """Nothing runs here, and the environment names no servers either."""
+
+
+def attached_settings() -> Settings:
+    """The settings of the installation that runs in the state folder, or of the environment if that names servers.
+
+    Raises:
+        NotRunning: neither is there.
+    """
+    attach()
+    settings = get_settings()
+    if settings.database_url is None or settings.redis_url is None:
+        raise NotRunning(
+            f"Nothing runs in {settings.state_dir.absolute()}. Start it with `botyard run`, or set DATABASE_URL and "
+            "REDIS_URL to those of the installation that is meant."
+        )
+    return settings
 
 
 def attach() -> None:

@@ -135,6 +135,8 @@ class Webhook:
         accepted = await self._mailboxes.accept(intake.telegram_id, chat_key(update), update_id, entry)
         if accepted.verdict == "full":
             raise Refusal(503)
+        if accepted.verdict == "gone":
+            raise Refusal(404)
         self._tickets.send_soon(accepted.ticket)
         return 200
 

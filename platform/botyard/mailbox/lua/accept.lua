@@ -2,7 +2,8 @@
 local bot, chat, id, payload, share, queued, ticket, cap = unpack(ARGV)
 local seen = 'by:seen:' .. bot .. ':' .. math.floor(id / 65536)
 if redis.call('GETBIT', seen, id % 65536) == 1 then return 'known' end
-local bot_is = redis.call('HMGET', 'by:bot:' .. bot, 'held', 'alias:' .. chat)
+local bot_is = redis.call('HMGET', 'by:bot:' .. bot, 'held', 'alias:' .. chat, 'gone')
+if bot_is[3] then return 'gone' end
 if tonumber(bot_is[1] or 0) >= tonumber(cap) then return 'full' end
 chat = bot_is[2] or chat
 -- A script that dies midway is not rolled back. In this order it leaves a place without mail (take accepts that) or

@@ -1,0 +1,280 @@
+"""Updates and sends that were given up: looking at them, trying them again, throwing them away. See docs/commands.md.
+
+A replay never loses a letter and never doubles one. A send is put into the outbox in the transaction that marks its
+letter. An update goes through Redis, so there is no such transaction: first its letter is given the id under which the
+update will run again, then the update is put into its mailbox under that id, then the letter is marked. Whoever is
+interrupted begins anew with the same id, which the mailbox' seen bits and the inbox' key know.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import orjson
+from sqlalchemy import Text, cast, delete, func, select, text
+from sqlalchemy.orm import Session
+
+from botyard.bots.naming import find_bot
+from botyard.errors import InputError, TransientError
+from botyard.mailbox.inbound import Mailboxes
+from botyard.mailbox.keeping import Keeper
+from botyard.mailbox.protocol import mailbox_entry
+from botyard.mailbox.tickets import TicketQueue
+from botyard.telemetry.redaction import redact, redact_tree
+from db.engine import get_sessions
+from db.models import Bot, DeadLetter, Event
+
+What = Literal["update", "send"]
+Outcome = Literal["replayed", "already"]
+
+_MOST_LISTED: Final = 1000
+_BEGIN_UPDATE: Final = text("""
+UPDATE dead_letters SET replay_id = coalesce(replay_id, nextval('internal_update_ids'))
+ WHERE id = :id AND replayed_at IS NULL RETURNING replay_id
+""")
+_REPLAY_SEND: Final = text("""
+WITH letter AS MATERIALIZED (
+  SELECT * FROM dead_letters WHERE id = :id AND what = 'send' AND replayed_at IS NULL FOR UPDATE
+), again AS (
+  INSERT INTO outbox (bot_id, customer_id, chat_key, telegram_id, lane, after_id, repeat_policy, method, params)
+  SELECT l.bot_id, l.customer_id, l.chat_key, l.telegram_id, coalesce(o.lane, 1), o.after_id,
+         coalesce(o.repeat_policy, 'repeat'), l.request->>'method', (l.request->'params')::jsonb
+    FROM letter l LEFT JOIN outbox o ON o.id = l.outbox_id
+  RETURNING id
+)
+UPDATE dead_letters d SET replay_id = again.id, replayed_at = now() FROM again WHERE d.id = :id RETURNING d.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters are meant: those to which everything given applies.
+
+    Args:
+        ids: their numbers; none: any.
+        bot: a bot, by any of its names.
+        what: updates or sends only.
+        reason: a part of the reason, in any case of letters.
+        replayed: those that were replayed already, too.
+    """
+
+    ids: tuple[int, ...] = ()
+    bot: str | None = None
+    what: What | None = None
+    reason: str | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters of one bot with one reason."""
+
+    bot: str
+    what: str
+    reason: str
+    count: int
+    first: datetime
+    last: datetime
+    newest_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LetterLine:
+    """One letter in a list."""
+
+    id: int
+    bot: str
+    what: str
+    chat: str
+    reason: str
+    at: datetime
+    replayed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One letter, in full; without secrets."""
+
+    id: int
+    bot: str
+    what: str
+    chat: str
+    reason: str
+    detail: str
+    attempts: int
+    at: datetime
+    update_id: int | None
+    outbox_id: int | None
+    replayed_at: datetime | None
+    request: Any
+
+
+def groups(selection: Selection) -> list[Group]:
+    """The letters counted by bot and reason, the latest first.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    columns = (
+        Bot.username, DeadLetter.what, DeadLetter.reason, func.count(), func.min(DeadLetter.created_at),
+        func.max(DeadLetter.created_at), func.max(DeadLetter.id),
+    )  # fmt: skip
+    with get_sessions("system")() as session:
+        chosen = _chosen(session, selection, select(*columns).outerjoin(Bot, Bot.id == DeadLetter.bot_id))
+        grouped = chosen.group_by(DeadLetter.bot_id, Bot.username, DeadLetter.what, DeadLetter.reason)
+        return [
+            Group(username or "", what, redact(reason), count, first, last, newest)
+            for username, what, reason, count, first, last, newest in session.execute(
+                grouped.order_by(func.max(DeadLetter.id).desc()).limit(_MOST_LISTED)
+            )
+        ]
+
+
+def letters(selection: Selection) -> list[LetterLine]:
+    """The letters one by one, the latest first.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    columns = (
+        DeadLetter.id, Bot.username, DeadLetter.what, DeadLetter.chat_key, DeadLetter.reason, DeadLetter.created_at,
+        DeadLetter.replayed_at,
+    )  # fmt: skip
+    with get_sessions("system")() as session:
+        chosen = _chosen(session, selection, select(*columns).outerjoin(Bot, Bot.id == DeadLetter.bot_id))
+        return [
+            LetterLine(number, username or "", what, chat, redact(reason), at, replayed)
+            for number, username, what, chat, reason, at, replayed in session.execute(
+                chosen.order_by(DeadLetter.id.desc()).limit(_MOST_LISTED)
+            )
+        ]
+
+
+def letter_ids(selection: Selection) -> list[int]:
+    """The numbers of the letters, in the order in which they came.
+
+    Raises:
+        InputError: there is no such bot, or no letter of a given number.
+    """
+    with get_sessions("system")() as session:
+        found = list(session.scalars(_chosen(session, selection, select(DeadLetter.id)).order_by(DeadLetter.id)))
+    if missing := set(selection.ids) - set(found):
+        raise InputError("dead letter", f"there is no number {min(missing)}.", "See `botyard dead list`.")
+    return found
+
+
+def letter(number: int) -> Letter:
+    """One letter.
+
+    Raises:
+        InputError: there is no such letter.
+    """
+    with get_sessions("system")() as session:
+        query = select(DeadLetter, Bot.username).outerjoin(Bot, Bot.id == DeadLetter.bot_id)
+        row = session.execute(query.where(DeadLetter.id == number)).first()
+    if row is None:
+        raise InputError("dead letter", f"there is no number {number}.", "See `botyard dead list`.")
+    one, username = row
+    return Letter(
+        one.id, username or "", one.what, one.chat_key, redact(one.reason), redact(one.detail), one.attempts,
+        one.created_at, one.update_id, one.outbox_id, one.replayed_at, redact_tree(one.request),
+    )  # fmt: skip
+
+
+def discard(ids: Sequence[int]) -> int:
+    """Throw letters away for good; how many that were."""
+    with get_sessions("system").begin() as session:
+        gone = session.execute(
+            delete(DeadLetter).where(DeadLetter.id.in_(ids)).returning(DeadLetter.customer_id, DeadLetter.bot_id)
+        ).all()
+        for customer_id, bot_id in set(gone):
+            count = gone.count((customer_id, bot_id))
+            session.add(_event(customer_id, bot_id, "dead_letters.discarded", f"bot:{bot_id}", count=count))
+    return len(gone)
+
+
+class Replayer:
+    """Puts letters back to work.
+
+    Args:
+        mailboxes: where updates go.
+        keeper: wakes senders.
+        tickets: where the tickets go that this causes.
+    """
+
+    def __init__(self, mailboxes: Mailboxes, keeper: Keeper, tickets: TicketQueue) -> None:
+        self._mailboxes = mailboxes
+        self._keeper = keeper
+        self._tickets = tickets
+
+    async def replay(self, number: int) -> Outcome:
+        """Try one letter again: an update behind what waits in its chat, a send behind what waits in its lane.
+
+        Raises:
+            InputError: there is no such letter.
+            TransientError: the bot's mailboxes are full.
+        """
+        with get_sessions("system")() as session:
+            found = session.execute(
+                select(DeadLetter, cast(DeadLetter.request, Text).label("as_it_came")).where(DeadLetter.id == number)
+            ).first()
+        if found is None:
+            raise InputError("dead letter", f"there is no number {number}.", "See `botyard dead list`.")
+        one, request = found
+        return self._send(one) if one.what == "send" else await self._update(one, request)
+
+    def _send(self, one: DeadLetter) -> Outcome:
+        with get_sessions("system").begin() as session:
+            if session.execute(_REPLAY_SEND, {"id": one.id}).first() is None:
+                return "already"
+            session.add(_replayed(one))
+        # Lost on the way it does no harm: whoever looks for rows that are due finds this one.
+        self._tickets.send_soon(self._keeper.wake(one.bot_id))
+        return "replayed"
+
+    async def _update(self, one: DeadLetter, request: str) -> Outcome:
+        with get_sessions("system").begin() as session:
+            update_id = session.execute(_BEGIN_UPDATE, {"id": one.id}).scalar()
+        if update_id is None or one.telegram_id is None:
+            return "already"
+        accepted = await self._mailboxes.accept(one.telegram_id, one.chat_key, update_id, _entry(request))
+        if accepted.verdict in ("full", "gone"):
+            raise TransientError(f"The mailboxes of the bot take no more updates ({accepted.verdict}). Go on later.")
+        self._tickets.send_soon(accepted.ticket)
+        with get_sessions("system").begin() as session:
+            fresh = session.get(DeadLetter, one.id, with_for_update=True)
+            if fresh is None or fresh.replayed_at is not None:
+                return "already"
+            fresh.replayed_at = func.now()
+            session.add(_replayed(one))
+        return "replayed"
+
+
+def _entry(request: str) -> bytes:
+    """What the webhook would have put into the mailbox."""
+    content = orjson.loads(request)
+    if isinstance(content, dict) and set(content) == {"unreadable"}:
+        # It was kept as the bytes of its entry, for PostgreSQL could not store it as JSON.
+        return bytes.fromhex(content["unreadable"])
+    return mailbox_entry(request.encode())
+
+
+def _chosen(session: Session, selection: Selection, query: Any) -> Any:
+    if selection.ids:
+        query = query.where(DeadLetter.id.in_(selection.ids))
+    if selection.bot is not None:
+        query = query.where(DeadLetter.bot_id == find_bot(session, selection.bot).id)
+    if selection.what is not None:
+        query = query.where(DeadLetter.what == selection.what)
+    if selection.reason is not None:
+        query = query.where(DeadLetter.reason.icontains(selection.reason, autoescape=True))
+    return query if selection.replayed else query.where(DeadLetter.replayed_at.is_(None))
+
+
+def _replayed(one: DeadLetter) -> Event:
+    return _event(one.customer_id, one.bot_id, "dead_letter.replayed", f"dead_letter:{one.id}", what=one.what)
+
+
+def _event(customer_id: int, bot_id: int, name: str, entity: str, **data: Any) -> Event:
+    return Event(customer_id=customer_id, bot_id=bot_id, type=name, entity=entity, actor="cli", data=data)

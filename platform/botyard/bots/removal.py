@@ -1,0 +1,176 @@
+"""Removing a bot, so that nothing of it comes back. See docs/commands.md."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from redis import Redis
+from sqlalchemy import func, select, text
+from telegram.error import TelegramError
+
+from botyard.bots.naming import find_bot
+from botyard.bots.registry import routing_of
+from botyard.bots.routing import publish
+from botyard.errors import InputError
+from botyard.mailbox.forgetting import forget
+from botyard.settings import Settings
+from botyard.telegram.address import method_url
+from botyard.telegram.request import AiohttpRequest
+from botyard.telegram.tokens import open_sealed
+from db.engine import get_engine, get_sessions
+from db.models import Bot, BotIdentity, Event
+
+_BATCH: Final = 5000
+_OTHERS_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.05
+
+# What sends may write is behind the outbox: once a bot has no rows there, no record of a send can add a message.
+_ROWS: Final = {
+    "outbox": "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE bot_id = :bot LIMIT :batch)",
+    "inbox": """DELETE FROM inbox WHERE (telegram_id, update_id) IN (
+        SELECT telegram_id, update_id FROM inbox WHERE telegram_id = ANY(:identities) LIMIT :batch)""",
+    "conversations": """DELETE FROM conversations WHERE (bot_id, scope, key) IN (
+        SELECT bot_id, scope, key FROM conversations WHERE bot_id = :bot LIMIT :batch)""",
+    "messages": "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE bot_id = :bot LIMIT :batch)",
+    "dead_letters": """DELETE FROM dead_letters WHERE id IN (
+        SELECT id FROM dead_letters WHERE bot_id = :bot LIMIT :batch)""",
+}
+
+WebhookEnd = Literal["removed", "none", "elsewhere", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A bot that is gone.
+
+    Args:
+        id: the number it had.
+        username: its name at Telegram, where it still exists.
+        webhook: ``removed`` at Telegram; ``none`` was set; it led ``elsewhere`` and was left alone; ``unknown``, for
+            Telegram could not be asked.
+        rows: how many rows were deleted, by table.
+    """
+
+    id: int
+    username: str
+    webhook: WebhookEnd
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    id: int
+    customer_id: int
+    telegram_id: int
+    identities: list[int]
+    public_id: str
+    username: str
+    api_url: str
+    token_encrypted: bytes
+
+
+async def remove_bot(name: str, request: AiohttpRequest, settings: Settings) -> Removed:
+    """Stop a bot's intake, then forget everything of it: rows, mailboxes, leases, limits. Its events stay.
+
+    A removal that was interrupted is finished by doing it again.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    leaving = _begin(name, settings)
+    with Redis.from_url(settings.require("redis_url")) as redis:
+        _forget(redis, leaving)
+        webhook = await _disconnect(leaving, request)
+        rows = _delete_rows(leaving)
+        _wait_for_older(_delete_bot(leaving))
+        # What slices committed that had begun before: the bot's row is gone, so nothing more can follow.
+        late = _delete_rows(leaving)
+        _forget(redis, leaving)
+    return Removed(leaving.id, leaving.username, webhook, {table: rows[table] + late[table] for table in rows})
+
+
+def _begin(name: str, settings: Settings) -> _Leaving:
+    """Serve it no longer: no tickets, no polling."""
+    with get_sessions("system").begin() as session:
+        bot = find_bot(session, name)
+        bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", datetime.now(UTC)
+        identities = list(session.scalars(select(BotIdentity.telegram_id).where(BotIdentity.bot_id == bot.id)))
+        route = routing_of(bot)
+        leaving = _Leaving(
+            bot.id, bot.customer_id, bot.telegram_id, sorted({bot.telegram_id, *identities}), bot.public_id,
+            bot.username, bot.api_url, bytes(bot.token_encrypted),
+        )  # fmt: skip
+    with Redis.from_url(settings.require("redis_url")) as redis:
+        publish(redis, route)
+    return leaving
+
+
+def _forget(redis: "Redis", leaving: _Leaving) -> None:
+    for telegram_id in leaving.identities:
+        forget(redis, telegram_id, leaving.id)
+
+
+async def _disconnect(leaving: _Leaving, request: AiohttpRequest) -> WebhookEnd:
+    """Take our webhook away at Telegram; another system's is none of our business."""
+    try:
+        token = open_sealed(leaving.token_encrypted)
+        info: Any = await request.post(method_url(leaving.api_url, token, "getWebhookInfo"))
+        url = info.get("url", "")
+        if not url:
+            return "none"
+        if not is_webhook_of(url, leaving.public_id):
+            return "elsewhere"
+        await request.post(method_url(leaving.api_url, token, "deleteWebhook"))
+    except (TelegramError, InputError):
+        # Whoever removes a bot often does so because its token was revoked.
+        return "unknown"
+    return "removed"
+
+
+def is_webhook_of(url: str, public_id: str) -> bool:
+    """Whether an address at Telegram is that of our bot; its public name is ours alone, whatever the host is."""
+    return urlsplit(url).path.rstrip("/").endswith(f"/webhook/{public_id}")
+
+
+def _delete_rows(leaving: _Leaving) -> dict[str, int]:
+    """In small transactions: a large bot must not hold locks for long, nor run into the statement's time limit."""
+    parameters = {"bot": leaving.id, "identities": leaving.identities, "batch": _BATCH}
+    deleted = dict.fromkeys(_ROWS, 0)
+    for table, statement in _ROWS.items():
+        while True:
+            with get_engine("system").begin() as connection:
+                found = connection.execute(text(statement), parameters).rowcount
+            deleted[table] += found
+            if found < _BATCH:
+                break
+    return deleted
+
+
+def _delete_bot(leaving: _Leaving) -> str:
+    """Delete the bot's own row; the number of the transaction that did it."""
+    with get_sessions("system").begin() as session:
+        bot = session.get(Bot, leaving.id)
+        if bot is not None:
+            session.delete(bot)
+            entity = f"telegram:{leaving.telegram_id}"
+            data = {"username": leaving.username}
+            session.add(
+                Event(
+                    customer_id=leaving.customer_id, bot_id=leaving.id, type="bot.removed", entity=entity, actor="cli",
+                    data=data,
+                )
+            )  # fmt: skip
+        return str(session.scalar(select(func.pg_current_xact_id().op("::")(text("text")))))
+
+
+def _wait_for_older(transaction: str) -> None:
+    """Wait until every transaction has ended that may still have seen the bot; their own time limits are shorter."""
+    until = time.monotonic() + _OTHERS_SECONDS
+    ended = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:number AS xid8)")
+    while time.monotonic() < until:
+        with get_engine("system").connect() as connection:
+            if connection.execute(ended, {"number": transaction}).scalar():
+                return
+        time.sleep(_LOOK_SECONDS)

@@ -1,0 +1,1 @@
+"""Looking at what runs and saying what is wrong with it. See docs/commands.md."""

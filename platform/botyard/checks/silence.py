@@ -1,0 +1,240 @@
+"""Why a bot is silent: everything between a person's message and the bot's answer, looked at in that order."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from redis import Redis
+from telegram.error import InvalidToken, TelegramError
+
+from botyard.bots.overview import BotDetails, OutboxLane, details, outbox_lanes, sealed_token
+from botyard.bots.poll_state import poll_state
+from botyard.bots.removal import is_webhook_of
+from botyard.checks.finding import SECONDS, Check, Finding, State, age, lasting, look_at_all
+from botyard.checks.workers import worker_findings
+from botyard.errors import InputError
+from botyard.settings import Settings
+from botyard.telegram.address import method_url
+from botyard.telegram.application import find_kind
+from botyard.telegram.request import AiohttpRequest, NotSent, Unanswered
+from botyard.telegram.tokens import open_sealed
+
+_LONG_SECONDS: Final = 60.0
+"""An update or a send that has waited for longer is a sign of trouble."""
+_RECENT_SECONDS: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What Telegram says about a bot: the answers, or what stood in the way."""
+
+    profile: dict[str, Any] | None = None
+    webhook: dict[str, Any] | None = None
+    trouble: tuple[Finding, ...] = ()
+
+
+def why_silent(name: str, settings: Settings) -> list[Finding]:
+    """Look at everything that an answer of this bot depends on.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    bot = details(name, settings)
+    checks: list[tuple[str, Check, str]] = [
+        ("token", lambda: _intake(bot, settings), "Try again."),
+        ("mailboxes", lambda: _mailboxes(bot, settings), "Is Redis reachable? See `botyard doctor`."),
+        ("workers", lambda: worker_findings({bot.queue, "outbound"}), "Is Redis reachable? See `botyard doctor`."),
+        ("kind", lambda: _kind(bot), "Mend the bot's code."),
+        ("sends", lambda: _sends(bot, settings), "Is PostgreSQL reachable? See `botyard doctor`."),
+        ("dead letters", lambda: _dead(bot), "See `botyard dead list`."),
+    ]
+    return [_status(bot), *look_at_all(checks)]
+
+
+def _status(bot: BotDetails) -> Finding:
+    if bot.status == "active":
+        return Finding("status", "ok", f"It is active; it was added {age(bot.added)}.")
+    since = f"It became {bot.status} {age(bot.status_since)}"
+    reason = f" ({bot.status_reason})" if bot.status_reason else ""
+    remedy = f"`botyard bot resume {bot.id}` lets it go on." if bot.status != "inactive" else "Finish its removal."
+    return Finding("status", "trouble", f"{since}{reason}: its updates wait.", remedy)
+
+
+def _intake(bot: BotDetails, settings: Settings) -> list[Finding]:
+    """Its token and how its updates come, and the last of them."""
+    asked = asyncio.run(_ask(bot))
+    found = list(asked.trouble)
+    if asked.profile is not None:
+        found.append(_profile(bot, asked.profile))
+    if asked.webhook is not None:
+        found += _webhook(bot, asked.webhook) if bot.intake == "webhook" else _polling(bot, asked.webhook, settings)
+    elif bot.intake == "polling":
+        found += _polling(bot, {}, settings)
+    if bot.last_update is None:
+        says, remedy = "No update has come yet, or none within three days.", "Write to it in Telegram."
+        return [*found, Finding("last update", "warning", says, remedy)]
+    return [*found, Finding("last update", "ok", f"The last update came {age(bot.last_update)}.")]
+
+
+async def _ask(bot: BotDetails) -> Connection:
+    """``getMe`` and ``getWebhookInfo``; that Telegram is away is a finding, too."""
+    request = AiohttpRequest(SECONDS - 1)
+    host = urlsplit(bot.api_url).netloc
+    try:
+        async with asyncio.timeout(SECONDS - 0.5):
+            token = open_sealed(sealed_token(bot.id))
+            profile: Any = await request.post(method_url(bot.api_url, token, "getMe"))
+            webhook: Any = await request.post(method_url(bot.api_url, token, "getWebhookInfo"))
+            return Connection(profile, webhook)
+    except InputError as error:
+        return Connection(trouble=(Finding("token", "trouble", f"{error.field} {error.problem}", error.remedy),))
+    except InvalidToken:
+        says = "Telegram does not accept its token: it was revoked, or the bot was deleted."
+        remedy = "Take its present token from BotFather and give it to `botyard bot add`."
+        return Connection(trouble=(Finding("token", "trouble", says, remedy),))
+    except (NotSent, Unanswered, TimeoutError) as error:
+        says = f"{host} cannot be reached ({type(error).__name__})."
+        remedy = "Look at this machine's connection; updates and sends wait meanwhile, and nothing is lost."
+        return Connection(trouble=(Finding("Telegram", "trouble", says, remedy),))
+    except TelegramError as error:
+        says = f"{host} answers with an error: {error.message}."
+        return Connection(trouble=(Finding("Telegram", "trouble", says, "Try again in a minute."),))
+    finally:
+        await request.close()
+
+
+def _profile(bot: BotDetails, profile: dict[str, Any]) -> Finding:
+    username = profile.get("username", "")
+    if profile.get("id") != bot.telegram_id:
+        says = f"Its token belongs to another bot, @{username}."
+        return Finding("token", "trouble", says, "Give its own token to `botyard bot add`.")
+    if username != bot.username:
+        says = f"Telegram calls it @{username} now, here it is @{bot.username}."
+        return Finding("token", "warning", says, "`botyard bot add` with its token takes the new name over.")
+    return Finding("token", "ok", f"Telegram accepts its token and calls it @{username}.")
+
+
+def _webhook(bot: BotDetails, info: dict[str, Any]) -> list[Finding]:
+    url = info.get("url", "")
+    remedy = "`botyard bot add` with its token connects it again."
+    if not url:
+        return [Finding("webhook", "trouble", "No webhook is set at Telegram: its updates do not come.", remedy)]
+    if not is_webhook_of(url, bot.public_id):
+        says = f"Its updates go to {urlsplit(url).hostname}, which is not this installation."
+        remedy = "End it there, then set TAKE_OVER=true and give its token to `botyard bot add`."
+        return [Finding("webhook", "trouble", says, remedy)]
+    pending = int(info.get("pending_update_count", 0))
+    waiting = f" {pending} updates wait at Telegram." if pending else ""
+    failed = info.get("last_error_date")
+    if not failed:
+        state: State = "warning" if pending else "ok"
+        return [Finding("webhook", state, f"Its webhook leads here, to {urlsplit(url).netloc}.{waiting}")]
+    words = f"Telegram's last failed delivery was {age(float(failed))}: {info.get('last_error_message', '')}."
+    over = bot.last_update is not None and bot.last_update.timestamp() > failed and not pending
+    state = "ok" if over else "trouble"
+    remedy = "" if over else _delivery_remedy(str(info.get("last_error_message", "")))
+    return [Finding("webhook", state, f"{words}{waiting}" + (" Updates have come since." if over else ""), remedy)]
+
+
+def _delivery_remedy(message: str) -> str:
+    """What to do about the usual words of Telegram."""
+    words = message.lower()
+    for part, remedy in (
+        ("certificate", "Renew the certificate of the address in PUBLIC_URL."),
+        ("ssl", "Look at the TLS of the address in PUBLIC_URL."),
+        ("resolve", "The name in PUBLIC_URL is not known to the DNS."),
+        ("connection refused", "Nothing listens at that address: is the web process running, is the proxy right?"),
+        ("timed out", "Telegram does not reach that address: look at the firewall and the proxy."),
+        ("404", "The proxy does not hand /webhook/ on to the web process."),
+        ("503", "The web process cannot take updates: see `botyard doctor`."),
+    ):
+        if part in words:
+            return remedy
+    return "Telegram must reach /webhook/ of the web process from outside."
+
+
+def _polling(bot: BotDetails, info: dict[str, Any], settings: Settings) -> list[Finding]:
+    if url := info.get("url"):
+        says = f"A webhook of {urlsplit(url).hostname} is set, so Telegram refuses to let its updates be fetched."
+        remedy = "End it there, then set TAKE_OVER=true and give its token to `botyard bot add`."
+        return [Finding("polling", "trouble", says, remedy)]
+    pending = int(info.get("pending_update_count", 0))
+    with Redis.from_url(settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2) as redis:
+        state = poll_state(redis, bot.telegram_id)
+    if state is None:
+        says = f"Nobody fetches its updates; {pending} wait at Telegram."
+        return [Finding("polling", "trouble", says, "Start `botyard poller`, or see its log: `botyard logs`.")]
+    if state.reason:
+        return [
+            Finding(
+                "polling", "trouble", f"{state.problem} This began {age(state.since / 1000)}.", "See `botyard logs`."
+            )
+        ]
+    return [Finding("polling", "ok", f"Its updates are fetched; {pending} wait at Telegram.")]
+
+
+def _mailboxes(bot: BotDetails, settings: Settings) -> list[Finding]:
+    if not bot.waiting:
+        return [Finding("mailboxes", "ok", "No update waits here to be processed.")]
+    oldest = bot.oldest_seconds or 0.0
+    says = f"{bot.waiting} updates wait here to be processed, the oldest for {lasting(oldest)}."
+    if bot.waiting >= settings.mailbox_cap:
+        remedy = "The bot is slower than its updates come; until then its webhook answers 503. See `botyard logs`."
+        return [Finding("mailboxes", "trouble", f"{says} That is all that MAILBOX_CAP allows.", remedy)]
+    if oldest > _LONG_SECONDS:
+        return [Finding("mailboxes", "trouble", says, "See what its handlers do: `botyard logs --level warning`.")]
+    return [Finding("mailboxes", "ok", says)]
+
+
+def _kind(bot: BotDetails) -> list[Finding]:
+    try:
+        find_kind(bot.kind)
+    except InputError as error:
+        return [Finding("kind", "trouble", f"Its kind cannot be loaded: {error.problem}", error.remedy)]
+    except Exception as error:  # noqa: BLE001 - the bot's own code may raise anything when it is imported
+        says = f"Its kind {bot.kind} cannot be loaded: {type(error).__name__}: {error}."
+        return [Finding("kind", "trouble", says, "Mend the bot's code, then start the workers again.")]
+    return [Finding("kind", "ok", f"Its kind {bot.kind} can be loaded.")]
+
+
+def _sends(bot: BotDetails, settings: Settings) -> list[Finding]:
+    return [_last_send(bot), *map(_lane, outbox_lanes(bot.id, settings))]
+
+
+def _last_send(bot: BotDetails) -> Finding:
+    if bot.last_send is None:
+        return Finding("last send", "ok", "It has sent nothing yet, or nothing within three days.")
+    when = age(bot.last_send)
+    if bot.last_send_state == "sent":
+        return Finding("last send", "ok", f"Telegram accepted its last send {when}.")
+    says = f"Its last send ended as {bot.last_send_state} {when}: {bot.last_send_error or 'no answer came'}."
+    return Finding("last send", "warning", says, f"See `botyard dead list --bot {bot.id}`.")
+
+
+def _lane(lane: OutboxLane) -> Finding:
+    name = f"lane {lane.lane}"
+    words = [f"{lane.open} sends wait, the oldest for {lasting(lane.oldest_seconds)}."] if lane.open else []
+    if lane.error:
+        words.append(f"The last answer to one of them: {lane.error}.")
+    if lane.closed_seconds:
+        words.append(
+            f"Telegram has closed {lane.closed_chats} of their chats for up to {lasting(lane.closed_seconds)}."
+        )
+    if lane.uncertain:
+        words.append(f"{lane.uncertain} sends have an unknown outcome and are not repeated.")
+    says = " ".join(words) or "Nothing waits."
+    if lane.closed_seconds:
+        return Finding(name, "warning", says, "They go out by themselves when that time is over.")
+    if lane.open and lane.oldest_seconds > _LONG_SECONDS:
+        return Finding(name, "trouble", says, "See `botyard logs --level warning`.")
+    return Finding(name, "warning" if lane.uncertain else "ok", says)
+
+
+def _dead(bot: BotDetails) -> Sequence[Finding]:
+    if not bot.dead_letters:
+        return [Finding("dead letters", "ok", "Nothing of it was given up.")]
+    count = "1 update or send was" if bot.dead_letters == 1 else f"{bot.dead_letters} updates or sends were"
+    remedy = f"`botyard dead list --bot {bot.id}` says why; `botyard dead replay` tries again."
+    return [Finding("dead letters", "warning", f"{count} given up.", remedy)]

@@ -1,0 +1,19 @@
+"""``botyard run``."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+
+def run(
+    *,
+    dev: Annotated[
+        bool, typer.Option(help="Restart what a change of the code touches, without losing anything.")
+    ] = False,
+) -> None:
+    """Run everything on this machine, with a demo bot to chat with in the browser."""
+    from botyard.running.start import run as start  # noqa: PLC0415
+    from botyard.settings import read_settings  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(start(read_settings(), development=dev)))

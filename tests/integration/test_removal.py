@@ -1,0 +1,195 @@
+"""Removing a bot: nothing of it is left, and nothing of it comes back."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from botyard.bots.naming import bot_names, find_bot
+from botyard.bots.registry import ServedBot
+from botyard.bots.removal import remove_bot
+from botyard.bots.routing import publish_all
+from botyard.errors import InputError
+from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket
+from botyard.processing import store
+from botyard.processing.store import Verdict
+from botyard.settings import Settings
+from db.engine import get_sessions, one_statement
+from tests.factories import TELEGRAM_ID, entry, guard, make_bot, message, resolution, send
+from tests.integration import gates
+from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.rig import Rig, rig
+from tests.services import Services
+
+TABLES = ("bots", "bot_identities", "inbox", "conversations", "messages", "dead_letters", "outbox")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with fake_api() as made:
+        yield made
+
+
+@pytest.fixture
+async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
+    async with rig(clean, settings) as made:
+        yield made
+
+
+def answer(result: Any) -> Any:
+    async def respond(_: web.Request, __: dict[str, Any]) -> web.Response:
+        return web.json_response({"ok": True, "result": result})
+
+    return respond
+
+
+def left(yard: Rig, bot: ServedBot) -> dict[str, int]:
+    column = {"bots": "id"}
+    counted = {
+        table: yard.services.superuser(f"SELECT count(*) FROM {table} WHERE {column.get(table, 'bot_id')} = {bot.id}")  # noqa: S608
+        for table in TABLES
+    }
+    return {table: rows[0][0] for table, rows in counted.items() if rows[0][0]}
+
+
+def keys(yard: Rig) -> set[str]:
+    found: Any = yard.redis.keys("by:*")
+    return {key.decode() for key in found}
+
+
+async def filled(yard: Rig, bot: ServedBot) -> None:
+    """Something in every table and of every kind of key."""
+    await yard.give(bot, message(1, "raise"), message(2, "hello", 6))
+    await yard.settle(sending=False)
+    store.commit(bot, bot.telegram_id, [resolution(3, guards=[guard(state={"data": {}})], sends=[send()])])
+    await yard.give(bot, message(4, "waits"))
+    await yard.limiter.close(bot.id, "5", 60)
+    yard.keeper.wake(bot.id)
+
+
+async def test_a_removed_bot_leaves_no_row_and_no_key_and_others_keep_theirs(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(kind="tests.integration.kinds:misbehaving", api_url=api.url)
+    other = make_bot(TELEGRAM_ID + 1, kind="tests.integration.kinds:misbehaving")
+    publish_all(yard.redis)
+    await filled(yard, other)
+    await filled(yard, bot)
+    others = {key for key in keys(yard) if str(other.telegram_id) in key}, left(yard, other)
+    assert set(left(yard, bot)) == set(TABLES)
+    api.script = [answer({"url": f"https://somewhere/webhook/{'public-' + str(TELEGRAM_ID)}"}), answer(result=True)]
+    removed = await remove_bot(f"{TELEGRAM_ID}", yard.host.request, yard.settings)
+    assert (removed.id, removed.webhook) == (bot.id, "removed")
+    assert [call.method for call in api.calls] == ["getWebhookInfo", "deleteWebhook"]
+    assert removed.rows["inbox"] == 3
+    assert left(yard, bot) == {}
+    assert {key for key in keys(yard) if str(TELEGRAM_ID) in key} == {f"by:bot:{TELEGRAM_ID}"}
+    assert 3000 < yard.redis.ttl(f"by:bot:{TELEGRAM_ID}") <= 3600
+    assert yard.redis.zscore("by:send", bot.id) is None
+    assert ({key for key in keys(yard) if str(other.telegram_id) in key}, left(yard, other)) == others
+    assert yard.services.superuser("SELECT type FROM events WHERE type LIKE 'bot.%'") == [("bot.removed",)]
+    with pytest.raises(InputError, match="there is no bot"):
+        await remove_bot(str(TELEGRAM_ID), yard.host.request, yard.settings)
+
+
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        ([answer({"url": ""})], "none"),
+        ([answer({"url": "https://another.system/hook"})], "elsewhere"),
+        ([error(401, "Unauthorized")], "unknown"),
+    ],
+)
+async def test_only_our_own_webhook_is_taken_away_and_a_revoked_token_is_no_obstacle(
+    yard: Rig, api: FakeApi, script: list[Any], end: str
+) -> None:
+    bot = make_bot(api_url=api.url)
+    api.script = script
+    assert (await remove_bot(str(bot.id), yard.host.request, yard.settings)).webhook == end
+    assert "deleteWebhook" not in [call.method for call in api.calls]
+
+
+async def test_updates_of_a_removed_bot_are_refused_at_the_door_until_it_is_added_again(
+    yard: Rig, api: FakeApi
+) -> None:
+    bot = make_bot(api_url=api.url)
+    await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    refused = await yard.boxes.accept(TELEGRAM_ID, "5", 9, entry(message(9)))
+    assert refused.verdict == "gone"
+    assert keys(yard) == {f"by:bot:{TELEGRAM_ID}"}
+    make_bot(api_url=api.url)
+    publish_all(yard.redis)
+    assert (await yard.boxes.accept(TELEGRAM_ID, "5", 9, entry(message(9)))).verdict == "accepted"
+    assert yard.redis.ttl(f"by:bot:{TELEGRAM_ID}") == -1
+
+
+async def test_a_slice_under_way_brings_nothing_back(clean: Services, settings: Settings, api: FakeApi) -> None:
+    async with rig(clean, settings, handler_timeout_seconds=20) as yard:
+        await _remove_under_way(yard, api)
+
+
+async def _remove_under_way(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(kind="tests.integration.gates:gated", api_url=api.url)
+    gate = gates.fresh()
+    await yard.give(bot, message(1, "waits"))
+    working = asyncio.create_task(yard.work(yard.tickets.sent.pop()))
+    await asyncio.wait_for(gate.reached.wait(), 5)
+    await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    gate.opened.set()
+    await working
+    await yard.work(Ticket(PROCESS_UPDATES, TELEGRAM_ID, "late", 0, "updates"))
+    assert left(yard, bot) == {}
+    assert keys(yard) <= {f"by:bot:{TELEGRAM_ID}", "by:wait:updates", "by:wait:slow"}
+
+
+async def test_a_commit_that_began_before_the_removal_is_cleared_away_after_it(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(api_url=api.url)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow_commit() -> None:
+        with one_statement() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT set_config('app.tenant', '1', true)")
+            cursor.execute(
+                "INSERT INTO messages (bot_id, chat_key, direction, kind) SELECT id, '5', 'in', 'message' FROM bots"
+            )
+            begun.set()
+            go_on.wait(4)
+            cursor.execute("COMMIT")
+
+    committing = asyncio.create_task(asyncio.to_thread(slow_commit))
+    await asyncio.to_thread(begun.wait, 5)
+    asyncio.get_running_loop().call_later(1, go_on.set)
+    await asyncio.to_thread(asyncio.run, remove_bot(str(bot.id), yard.host.request, yard.settings))
+    await committing
+    assert left(yard, bot) == {}
+
+
+def test_nothing_is_written_for_a_bot_without_a_row(clean: Services) -> None:
+    bot = make_bot()
+    clean.superuser(f"DELETE FROM bots WHERE id = {bot.id}")  # noqa: S608
+    (decided,) = store.commit(bot, bot.telegram_id, [resolution(1, guards=[guard(state={"data": {}})], sends=[send()])])
+    assert decided.verdict is Verdict.STALE
+    assert clean.superuser("SELECT count(*) FROM inbox") == [(0,)]
+    assert clean.superuser("SELECT count(*) FROM outbox") == [(0,)]
+
+
+def rename(services: Services, bot: ServedBot, username: str) -> None:
+    services.superuser(f"UPDATE bots SET username = '{username}' WHERE id = {bot.id}")  # noqa: S608
+
+
+def test_a_bot_is_found_by_each_of_its_names_and_a_slip_of_the_pen_is_answered_with_near_names(clean: Services) -> None:
+    one, other = make_bot(), make_bot(TELEGRAM_ID + 1)
+    rename(clean, one, "Orders_bot")
+    rename(clean, other, "support_bot")
+    with get_sessions("system")() as session:
+        for name in ("@Orders_bot", "orders_bot", "@orders_bot ", "1", str(TELEGRAM_ID), f"public-{TELEGRAM_ID}"):
+            assert find_bot(session, name).id == one.id, name
+        with pytest.raises(InputError) as slip:
+            find_bot(session, "@ordrs_bot")
+        assert slip.value.remedy == "Did you mean @Orders_bot?"
+        for nobody in ("%", "_rders_bot", "@1", "99999999999999999999999", ""):
+            with pytest.raises(InputError, match="there is no bot"):
+                find_bot(session, nobody)
+    assert bot_names() == ["Orders_bot", "support_bot"]

@@ -1,0 +1,155 @@
+"""Why a bot is silent: every answer of Telegram, and every place where something may be stuck."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from botyard.bots.poll_state import PollState, tell
+from botyard.bots.registry import ServedBot
+from botyard.checks.finding import Finding
+from botyard.checks.silence import why_silent
+from botyard.settings import Settings
+from tests.factories import TELEGRAM_ID, TOKEN, make_bot, message
+from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.outbox_tools import add_row
+from tests.integration.rig import Rig, rig
+from tests.integration.test_removal import answer
+from tests.services import Services
+
+PROFILE = {"id": TELEGRAM_ID, "is_bot": True, "first_name": "Test bot", "username": "test_bot"}
+OURS = f"https://bots.example.org/webhook/public-{TELEGRAM_ID}"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with fake_api() as made:
+        yield made
+
+
+@pytest.fixture
+async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
+    async with rig(clean, settings) as made:
+        yield made
+
+
+async def asked(yard: Rig, bot: ServedBot, *checks: str) -> list[Finding]:
+    """The findings of these checks, when the command asks."""
+    found = await asyncio.to_thread(why_silent, str(bot.id), yard.settings)
+    assert TOKEN not in repr(found)
+    return [finding for finding in found if finding.check in checks]
+
+
+@pytest.mark.parametrize(
+    ("script", "check", "says", "remedy"),
+    [
+        ([error(401, "Unauthorized")], "token", "does not accept its token", "BotFather"),
+        ([error(404, "Not Found")], "token", "does not accept its token", "BotFather"),
+        ([error(502, "Bad Gateway")], "Telegram", "answers with an error", "Try again"),
+        ([answer(PROFILE | {"id": 5, "username": "other_bot"})], "token", "belongs to another bot", "its own token"),
+        ([answer(PROFILE), answer({"url": ""})], "webhook", "No webhook is set", "bot add"),
+        ([answer(PROFILE), answer({"url": "https://x.org/y"})], "webhook", "go to x.org", "TAKE_OVER"),
+        (
+            [answer(PROFILE), answer({
+                "url": OURS, "pending_update_count": 7, "last_error_date": int(time.time()) - 65,
+                "last_error_message": "SSL error {error:0A000086:certificate verify failed}",
+            })],
+            "webhook", " ago: SSL error {error:0A000086:certificate verify failed}. 7 updates wait",
+            "Renew the certificate",
+        ),
+        (
+            [answer(PROFILE), answer({
+                "url": OURS, "pending_update_count": 1, "last_error_date": int(time.time()),
+                "last_error_message": "Connection refused",
+            })],
+            "webhook", "Connection refused", "Nothing listens",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_telegram_says_of_a_bot_becomes_a_sentence_and_its_remedy(
+    yard: Rig, api: FakeApi, script: list[Any], check: str, says: str, remedy: str
+) -> None:
+    bot = make_bot(api_url=api.url)
+    api.script = script
+    (found,) = [finding for finding in await asked(yard, bot, check) if finding.state == "trouble"]
+    assert says in found.says
+    assert remedy in found.remedy
+
+
+async def test_a_failed_delivery_of_long_ago_is_no_trouble_once_updates_have_come(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(api_url=api.url)
+    await yard.give(bot, message(1))
+    await yard.settle(sending=False)
+    info = {"url": OURS, "last_error_date": int(time.time()) - 7200, "last_error_message": "Connection refused"}
+    api.script = [answer(PROFILE), answer(info)]
+    (found,) = await asked(yard, bot, "webhook")
+    assert (found.state, found.remedy) == ("ok", "")
+    assert "2 hours ago" in found.says
+
+
+async def test_a_bot_api_that_cannot_be_reached_is_a_finding_and_hides_no_other(yard: Rig) -> None:
+    bot = make_bot()
+    found = await asked(yard, bot, "Telegram", "mailboxes", "last update", "kind")
+    assert [(finding.check, finding.state) for finding in found] == [
+        ("Telegram", "trouble"), ("last update", "warning"), ("mailboxes", "ok"), ("kind", "ok"),
+    ]  # fmt: skip
+    assert found[0].says == "127.0.0.1:1 cannot be reached (NotSent)."
+
+
+async def test_polling_is_judged_by_what_the_poller_says_and_by_a_webhook_that_forbids_it(
+    yard: Rig, api: FakeApi
+) -> None:
+    bot = make_bot(api_url=api.url)
+    yard.services.superuser("UPDATE bots SET intake = 'polling'")
+    api.script = [answer(PROFILE), answer({"url": "", "pending_update_count": 3})]
+    (nobody,) = await asked(yard, bot, "polling")
+    assert nobody.says == "Nobody fetches its updates; 3 wait at Telegram."
+    conflict = PollState("conflict", "Another program fetches its updates, too.", int(time.time() * 1000) - 90_000, 5)
+    await tell(yard.host.redis, TELEGRAM_ID, conflict)
+    api.script = [answer(PROFILE), answer({"url": ""})]
+    (told,) = await asked(yard, bot, "polling")
+    assert (told.state, told.says) == (
+        "trouble", "Another program fetches its updates, too. This began 1 minute ago.",
+    )  # fmt: skip
+    await tell(yard.host.redis, TELEGRAM_ID, PollState("", "", int(time.time() * 1000), 0))
+    api.script = [answer(PROFILE), answer({"url": ""})]
+    assert [finding.state for finding in await asked(yard, bot, "polling")] == ["ok"]
+    api.script = [answer(PROFILE), answer({"url": "https://x.org/y"})]
+    (forbidden,) = await asked(yard, bot, "polling")
+    assert "webhook of x.org" in forbidden.says
+
+
+async def test_mail_that_waits_too_long_and_lanes_that_stand_still_are_trouble(yard: Rig) -> None:
+    bot = make_bot()
+    old = b'%d {"update_id": 1}' % (time.time() * 1000 - 300_000)
+    await yard.boxes.accept(TELEGRAM_ID, "5", 1, old)
+    add_row(yard.services, bot)
+    add_row(yard.services, bot, lane=3, state="uncertain")
+    yard.services.superuser("UPDATE outbox SET created_at = now() - interval '5 min'")
+    found = {finding.check: finding for finding in await asked(yard, bot, "mailboxes", "lane reply", "lane bulk")}
+    assert found["mailboxes"].state == "trouble"
+    assert "the oldest for 5 minutes" in found["mailboxes"].says
+    assert found["lane reply"].state == "trouble"
+    assert found["lane bulk"].state == "warning"
+    assert "1 sends have an unknown outcome" in found["lane bulk"].says
+    await yard.limiter.close(bot.id, "5", 3700)
+    (closed,) = await asked(yard, bot, "lane reply")
+    assert closed.state == "warning"
+    assert "closed 1 of their chats for up to 1 hour" in closed.says
+
+
+async def test_what_was_given_up_and_a_kind_that_is_gone_are_named(yard: Rig) -> None:
+    bot = make_bot(kind="tests.integration.no_such_module:build")
+    row = add_row(yard.services, bot)
+    yard.services.superuser(
+        f"UPDATE outbox SET state = 'dead', error = 'Forbidden: bot was blocked', resolved_at = now() WHERE id = {row}",  # noqa: S608
+        "INSERT INTO dead_letters (bot_id, what, chat_key, reason, detail, request, attempts)"
+        " VALUES (1, 'send', '5', 'x', 'x', '{}', 1)",
+    )
+    found = {finding.check: finding for finding in await asked(yard, bot, "kind", "last send", "dead letters")}
+    assert found["kind"].state == "trouble"
+    assert "no_such_module" in found["kind"].says
+    assert found["last send"].says.endswith("ago: Forbidden: bot was blocked.")
+    assert found["dead letters"].says == "1 update or send was given up."
