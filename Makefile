@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := platform/botyard tasks bots db tests benchmarks celeryconfig.py
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check bench faults clean lock
+.PHONY: help setup setup-dev run dev test test-live check bench faults screenshot clean lock
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,8 +39,14 @@ $(VENV)/.tests: $(VENV)/.runtime requirements-dev.txt
 run: setup  ## Start everything, with a demo bot to chat with in the browser; Ctrl-C stops it
 	@exec $(BIN)/botyard run
 
+dev: setup  ## As run, and changes of the code take effect a moment later; nothing is lost
+	@exec $(BIN)/botyard run --dev
+
 test: setup-dev  ## Run all tests; at most 15 minutes
 	@$(BIN)/pytest --cov --cov-report=term:skip-covered -q
+
+test-live: setup  ## Ask the Bot API with LIVE_BOT_TOKEN (and LIVE_API_URL, LIVE_CHAT); without a token it only says so
+	@$(BIN)/python -m tests.live
 
 check: setup-dev  ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -53,6 +59,9 @@ bench: setup-dev  ## Measure, print a table, write benchmarks/results.json
 
 faults: setup-dev  ## Kill processes under load, write tests/faults/results.json
 	@$(BIN)/python -m tests.faults
+
+screenshot: setup-dev  ## Take the picture of the chat page that the README shows
+	@$(BIN)/python -m tests.e2e.screenshot
 
 clean:  ## Remove the environment and caches; the state in .botyard stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov dist

@@ -22,6 +22,7 @@ from botyard.telegram.address import base_url
 from botyard.telegram.application import YardApplication, build, find_kind
 from botyard.telegram.outbox_bot import OutboxBot
 from botyard.telegram.request import AiohttpRequest
+from botyard.telegram.test_mode import audience_of
 from botyard.telegram.tokens import open_sealed
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,7 @@ class Host:
             "can_join_groups": True,
         }
         token = open_sealed(bot.token_encrypted)
-        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile)
+        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile, audience_of(self.settings))
         application = build(find_kind(bot.kind), outbox_bot)
         await application.initialize()
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)

@@ -14,27 +14,36 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
-from telegram.error import RetryAfter, TelegramError
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
+from botyard.bots import poll_state
+from botyard.bots.kinds import wanted_updates
+from botyard.bots.poll_state import PollState, Reason, now_ms
 from botyard.bots.registry import PolledBot, polled_bots
 from botyard.delivery.calls import wait_of
-from botyard.mailbox.inbound import Mailboxes
+from botyard.errors import InputError
+from botyard.mailbox.inbound import Accepted, Mailboxes
 from botyard.mailbox.protocol import fresh_id, mailbox_entry, times_of
-from botyard.mailbox.tickets import CeleryTickets, celery_producer
+from botyard.mailbox.tickets import CeleryTickets, TicketQueue, celery_producer
 from botyard.settings import Settings, get_settings
-from botyard.telegram.address import method_url
+from botyard.telegram.address import host_of, method_url
 from botyard.telegram.keys import chat_key
 from botyard.telegram.request import AiohttpRequest, JsonBody
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry.logs import configure_logs
+from botyard.telemetry.redaction import redact
 from botyard.telemetry.reports import configure_reports
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 25
-_LEASE_MS: Final = 60_000
+_LEASE_MS: Final = 20_000
 _LONGEST_WAIT: Final = 60.0
+# The other poller is a person's forgotten program more often than not: be there soon after it was stopped.
+_LONGEST_CONFLICT: Final = 10.0
+_CONFLICT_SECONDS: Final = 5
+_FULL_SECONDS: Final = 5.0
 
 
 class Poller:
@@ -42,13 +51,15 @@ class Poller:
 
     Args:
         settings: of this process.
+        tickets: where tickets go; Celery's broker if not given.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tickets: TicketQueue | None = None) -> None:
         url = settings.require("redis_url")
+        self._settings = settings
         self._redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
         self._mailboxes = Mailboxes(self._redis, times_of(settings))
-        self._tickets = CeleryTickets(celery_producer())
+        self._tickets = tickets or CeleryTickets(celery_producer())
         self._request = AiohttpRequest(_POLL_SECONDS + 10, connections=0)
         self._owner = fresh_id()
         self._polls: dict[PolledBot, asyncio.Task[None]] = {}
@@ -60,32 +71,49 @@ class Poller:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         while not stopped.is_set():
             try:
-                await self._look()
+                await self.look()
             except (RedisError, SQLAlchemyError) as error:
                 log.warning("poller_waits", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), _LOOK_SECONDS)
-        await self._let_go()
+        await self.close()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Renew the leases, and begin or end polls as the registry says now."""
+        for bot in list(self._polls):
+            if not await self._hold(bot.telegram_id):
+                self._end(bot)
         wanted = set(await asyncio.to_thread(polled_bots))
         # A bot with another token or address is another bot to poll.
         for bot, poll in list(self._polls.items()):
             if bot not in wanted or poll.done():
-                poll.cancel()
-                del self._polls[bot]
+                self._end(bot)
         for bot in wanted:
             if bot not in self._polls and await self._hold(bot.telegram_id):
                 self._polls[bot] = asyncio.create_task(self._poll(bot))
 
-    async def _let_go(self) -> None:
+    def _end(self, bot: PolledBot) -> None:
+        poll = self._polls.pop(bot)
+        poll.cancel()
+        if poll.done() and not poll.cancelled() and (error := poll.exception()):
+            log.error("poll_broke", telegram_id=bot.telegram_id, error=redact(repr(error)))
+
+    async def close(self) -> None:
         """Leave every bot to the next poller at once."""
-        for bot, poll in self._polls.items():
+        polls, self._polls = self._polls, {}
+        for poll in polls.values():
             poll.cancel()
-            await self._redis.delete(f"by:poll:{bot.telegram_id}")
+        await asyncio.gather(*polls.values(), return_exceptions=True)
+        with contextlib.suppress(RedisError):
+            for bot in polls:
+                if await self._hold(bot.telegram_id):
+                    await self._redis.delete(_lease(bot.telegram_id))
+                    await poll_state.forget(self._redis, bot.telegram_id)
+        await self._request.close()
+        await self._redis.aclose()
 
     async def _hold(self, telegram_id: int) -> bool:
-        key = f"by:poll:{telegram_id}"
+        key = _lease(telegram_id)
         if await self._redis.set(key, self._owner, nx=True, px=_LEASE_MS):
             return True
         if (await self._redis.get(key)) != self._owner.encode():
@@ -93,33 +121,179 @@ class Poller:
         return bool(await self._redis.pexpire(key, _LEASE_MS))
 
     async def _poll(self, bot: PolledBot) -> None:
-        url = method_url(bot.api_url, open_sealed(bot.token_encrypted), "getUpdates")
-        offset, failures = 0, 0
-        while await self._hold(bot.telegram_id):
-            try:
-                offset = await self._fetch(bot, url, offset)
-                failures = 0
-            except (TelegramError, RedisError) as error:
-                failures += 1
-                wait = min(2.0**failures, _LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311 - jitter
-                if isinstance(error, RetryAfter):
-                    wait = max(wait, wait_of(error))
-                log.warning("poll_failed", telegram_id=bot.telegram_id, error=str(error), retry_in=round(wait, 1))
-                await asyncio.sleep(wait)
+        allowed = await asyncio.to_thread(_allowed, bot)
+        url = method_url(bot.api_url, open_sealed(bot.token_encrypted), "{method}")
+        clients = (self._redis, self._mailboxes, self._tickets, self._request)
+        await BotPoll(bot, url, allowed, *clients, self._settings).run()
 
-    async def _fetch(self, bot: PolledBot, url: str, offset: int) -> int:
-        """One getUpdates; the offset moves on only behind what the mailboxes have."""
-        body = orjson.dumps({"offset": offset, "timeout": _POLL_SECONDS, "limit": 100})
-        updates: Any = await self._request.post(url, JsonBody(body))  # type: ignore[arg-type]
-        for update in updates:
-            entry = mailbox_entry(orjson.dumps(update))
-            accepted = await self._mailboxes.accept(bot.telegram_id, chat_key(update), update["update_id"], entry)
-            if accepted.verdict == "full":
-                await asyncio.sleep(1)
+
+def _lease(telegram_id: int) -> str:
+    return f"by:polling:{telegram_id}"
+
+
+def _allowed(bot: PolledBot) -> list[str] | None:
+    """Its ``allowed_updates``; nothing, which leaves them as they are, for a kind that cannot be loaded."""
+    try:
+        return wanted_updates(bot.kind)
+    except InputError as error:
+        log.warning("kind_not_loaded", telegram_id=bot.telegram_id, error=str(error))
+        return None
+
+
+class BotPoll:
+    """Fetches one bot's updates, until it is cancelled.
+
+    Args:
+        bot: which one.
+        url: the address of its methods, with ``{method}``; it contains the token.
+        allowed: which kinds of updates to ask for; nothing leaves that as it is.
+        redis: where it says how it goes.
+        mailboxes: where the updates go.
+        tickets: where tickets go.
+        request: calls the Bot API.
+        settings: whether a webhook may be taken away, and the first pause after trouble.
+    """
+
+    def __init__(
+        self,
+        bot: PolledBot,
+        url: str,
+        allowed: list[str] | None,
+        redis: "Redis",
+        mailboxes: Mailboxes,
+        tickets: TicketQueue,
+        request: AiohttpRequest,
+        settings: Settings,
+    ) -> None:
+        self._bot = bot
+        self._url = url
+        self._allowed = {} if allowed is None else {"allowed_updates": allowed}
+        self._redis = redis
+        self._mailboxes = mailboxes
+        self._tickets = tickets
+        self._request = request
+        self._settings = settings
+        self._state: PollState | None = None
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Fetch and hand over, batch after batch."""
+        offset = 0
+        while True:
+            try:
+                updates = await self._call(
+                    "getUpdates", offset=offset, timeout=self._patience(), limit=100, **self._allowed
+                )
+            except TelegramError as error:
+                await self._wait(*await self._explain(error))
+                continue
+            await self._all_is_well()
+            for update in updates:
+                await self._hand_over(update)
+                # Only now: the next call tells Telegram to forget what is below the offset.
+                offset = update["update_id"] + 1
+
+    def _patience(self) -> int:
+        """Seconds for the next poll: short while it is open whether all is well, so that it is soon known."""
+        if self._state is not None and self._state.reason == "conflict":
+            # A quick poll always succeeds: the one that waits is the one that is refused.
+            return _CONFLICT_SECONDS
+        return _POLL_SECONDS if self._state is not None and not self._state.reason else 0
+
+    async def _call(self, method: str, **params: Any) -> Any:
+        return await self._request.post(self._url.format(method=method), JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
+
+    async def _hand_over(self, update: dict[str, Any]) -> None:
+        """Into its mailbox, however long that takes: what was fetched behind it waits here, in its order."""
+        entry = mailbox_entry(orjson.dumps(update))
+        tries = 0
+        while True:
+            accepted = await self._accept(update, entry)
+            if accepted is not None and accepted.verdict != "full":
+                self._tickets.send_soon(accepted.ticket)
                 break
-            self._tickets.send_soon(accepted.ticket)
-            offset = update["update_id"] + 1
-        return offset
+            tries += 1
+            wait = min(0.25 * 2.0 ** min(tries, 10), _FULL_SECONDS)
+            if accepted is not None:
+                problem = f"The bot's mailboxes are full (MAILBOX_CAP): its updates wait at {self._host()}."
+                await self._tell("full", problem, wait)
+            await asyncio.sleep(wait)
+        if tries:
+            await self._all_is_well()
+
+    async def _accept(self, update: dict[str, Any], entry: bytes) -> Accepted | None:
+        try:
+            return await self._mailboxes.accept(self._bot.telegram_id, chat_key(update), update["update_id"], entry)
+        except RedisError as error:
+            log.warning("update_waits", telegram_id=self._bot.telegram_id, error=type(error).__name__)
+            return None
+
+    async def _explain(self, error: TelegramError) -> tuple[Reason, str, float]:
+        """Why nothing was fetched, that in a sentence with its remedy, and how many seconds to wait at most."""
+        host = self._host()
+        if isinstance(error, Conflict) and "webhook" in error.message.lower():
+            return await self._webhook_in_the_way()
+        if isinstance(error, Conflict):
+            problem = f"Another program fetches this bot's updates from {host} with the same token."
+            remedy = "Stop it, or get the bot a new token from BotFather; fetching goes on by itself."
+            return "conflict", f"{problem} {remedy}", _LONGEST_CONFLICT
+        if isinstance(error, InvalidToken):
+            problem = f"{host} does not accept the bot's token any more."
+            remedy = "Get the present one from BotFather and add the bot again."
+            return "token", f"{problem} {remedy}", _LONGEST_WAIT
+        if isinstance(error, RetryAfter):
+            return "flood", f"{host} asks to wait for {wait_of(error):g} s.", wait_of(error)
+        text = redact(error.message)
+        if isinstance(error, NetworkError):
+            return "network", f"{host} does not answer ({text}). Check the network, and API_URL.", _LONGEST_WAIT
+        return "telegram", f"{host} refuses getUpdates: {text}.", _LONGEST_WAIT
+
+    async def _webhook_in_the_way(self) -> tuple[Reason, str, float]:
+        try:
+            there = host_of((await self._call("getWebhookInfo")).get("url", "")) or "another address"
+            if self._settings.take_over:
+                await self._call("deleteWebhook", drop_pending_updates=False)
+                log.warning("webhook_taken_away", telegram_id=self._bot.telegram_id, was_at=there)
+        except TelegramError:
+            there = "another address"
+        problem = f"A webhook at {there} gets this bot's updates. Remove it there, or start with TAKE_OVER=true."
+        return "webhook", problem, _LONGEST_CONFLICT
+
+    async def _wait(self, reason: Reason, problem: str, longest: float) -> None:
+        self._failures += 1
+        if reason == "flood":
+            wait = longest
+        else:
+            first = self._settings.backoff_seconds
+            wait = min(first * 2.0 ** min(self._failures - 1, 10), longest) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        await self._tell(reason, problem, wait)
+        await asyncio.sleep(wait)
+
+    async def _tell(self, reason: Reason, problem: str, wait: float) -> None:
+        """Say it once in the log and, as long as it lasts, in Redis."""
+        before = self._state
+        news = before is None or before.reason != reason
+        if news:
+            log.warning(
+                "poll_waits", telegram_id=self._bot.telegram_id, reason=reason, problem=problem, retry_in=round(wait, 1)
+            )
+        self._state = PollState(reason, problem, now_ms() if before is None or news else before.since, wait)
+        with contextlib.suppress(RedisError):
+            await poll_state.tell(self._redis, self._bot.telegram_id, self._state)
+
+    async def _all_is_well(self) -> None:
+        self._failures = 0
+        with contextlib.suppress(RedisError):
+            if self._state is not None and not self._state.reason:
+                await poll_state.keep_alive(self._redis, self._bot.telegram_id)
+                return
+            if self._state is not None:
+                log.info("poll_goes_on", telegram_id=self._bot.telegram_id, after=self._state.reason)
+            self._state = PollState("", "", now_ms(), 0)
+            await poll_state.tell(self._redis, self._bot.telegram_id, self._state)
+
+    def _host(self) -> str:
+        return host_of(self._bot.api_url)
 
 
 async def run() -> None:

@@ -1,11 +1,13 @@
 """Every setting of Botyard: one typed object, read once from the environment, loud on a bad value."""
 
+import re
 from base64 import urlsafe_b64decode
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from botyard.errors import InputError
@@ -13,6 +15,34 @@ from botyard.errors import InputError
 _FERNET_BYTES = 32
 # Celery's visibility timeout is 600 s: a ticket that runs longer would be delivered again.
 _LONGEST_SLICE = 500
+
+
+# Source: https://core.telegram.org/bots/api#setwebhook
+_WEBHOOK_PORTS = (443, 80, 88, 8443)
+
+
+def _unfit(public_url: str, api_url: str) -> str:
+    """Why Telegram would not call this address; nothing if it would. The simulator on this machine is less strict."""
+    try:
+        parts = urlsplit(public_url)
+        port = parts.port or 443
+    except ValueError:
+        return "is not an address, as https://bots.example.org"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "is not an address, as https://bots.example.org"
+    if parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:
+        return "must be only a name and perhaps a port, as https://bots.example.org: Botyard adds the path itself"
+    if _is_loopback(parts.hostname) and _is_loopback(urlsplit(api_url).hostname):
+        return ""
+    if parts.scheme == "http":
+        return "must begin with https://, as Telegram asks for"
+    if port not in _WEBHOOK_PORTS:
+        return f"has port {port}, and Telegram calls only 443, 80, 88 and 8443; let a proxy listen on one of them"
+    return ""
+
+
+def _is_loopback(host: str | None) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(BaseSettings):
@@ -52,12 +82,16 @@ class Settings(BaseSettings):
     """A bot that `botyard run` adds and connects beside the demo bot."""
     bot_kind: str = "demo"
     """The kind of that bot: an installed one, or package.module:function."""
+    api_url: str = "https://api.telegram.org"
+    """The Bot API for bots that name none of their own."""
     public_url: str | None = None
     """The https address at which Telegram reaches this machine; none: that bot's updates are fetched."""
     take_over: bool = False
     """Whether a bot may be connected whose updates go to another address now."""
-    api_url: str = "https://api.telegram.org"
-    """The Bot API for bots that name none of their own."""
+    test_mode: bool = False
+    """Whether sends reach only the chats of ``test_chats``."""
+    test_chats: str | None = None
+    """Ids or @names of chats, separated by commas."""
     simulator_host: str = "127.0.0.1"
     simulator_port: int = Field(8081, ge=1, le=65535)
 
@@ -85,6 +119,8 @@ class Settings(BaseSettings):
     api_timeout_seconds: float = Field(8.0, gt=0)
 
     # --- watching ---
+    failure_notes_url: str | None = None
+    """Where a note about each failed handler is posted to: the simulator's page shows it beside the chat."""
     sentry_dsn: SecretStr | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
@@ -103,10 +139,23 @@ class Settings(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def _public_url_is_https(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("https://"):
-            raise ValueError("must begin with https://, as Telegram asks for")
+    def _public_url_is_fit(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and (problem := _unfit(value, info.data.get("api_url", ""))):
+            raise ValueError(problem)
         return value
+
+    @field_validator("test_chats")
+    @classmethod
+    def _chats_are_chats(cls, value: str | None) -> str | None:
+        for chat in value.split(",") if value else ():
+            if not re.fullmatch(r"-?\d+|@\w+", chat.strip()):
+                raise ValueError("must be ids of chats or @names, separated by commas, as 123456789,-1001234567890")
+        return value
+
+    @property
+    def test_chat_ids(self) -> list[str]:
+        """The chats of ``TEST_CHATS``."""
+        return [chat.strip() for chat in (self.test_chats or "").split(",") if chat.strip()]
 
     @field_validator("secret_key")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from telegram import Update
-from telegram.ext import ContextTypes, MessageHandler, filters
+from telegram.ext import ChatMemberHandler, ContextTypes, MessageHandler, filters
 
 
 async def _count(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -57,3 +57,11 @@ async def _where(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
 def witness(application: Any) -> None:
     """Answers with the process and the Celery task in which it runs."""
     application.add_handler(MessageHandler(filters.ALL, _where))
+
+
+def echo_of_members(application: Any) -> None:
+    """Takes changes of members only, which Telegram sends to nobody who does not ask for them."""
+    application.add_handler(ChatMemberHandler(_ignore, ChatMemberHandler.CHAT_MEMBER))
+
+
+async def _ignore(_: Any, __: Any) -> None: ...

@@ -22,15 +22,18 @@ class Run:
         inherited = {name: value for name, value in os.environ.items() if name not in unset}
         self.environment = {**inherited, "STATE_DIR": str(state), **settings}
         self.log = state.parent / "run.log"
+        self.folder: Path | None = None
+        """Where it is started; the tests' own folder if not set."""
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> float:
+    def start(self, *options: str) -> float:
         """Start, and wait until it says that it runs; the seconds that took."""
         began = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "botyard.cli", "run"], env=self.environment, stdout=log, stderr=log
-            )
+                [sys.executable, "-m", "botyard.cli", "run", *options],
+                cwd=self.folder, env=self.environment, stdout=log, stderr=log,
+            )  # fmt: skip
         wait_until(self._says_so, START_SECONDS, "botyard run says that it is running")
         return time.monotonic() - began
 

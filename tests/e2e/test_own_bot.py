@@ -5,7 +5,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from aiohttp import web
 
+from botyard.embedded import free_port
+from botyard.running.own_bots import connect_own
+from botyard.settings import Settings
 from tests.e2e.running import Run
 from tests.e2e.yard import Simulator, wait_until
 from tests.unit.simulator.process import Process
@@ -68,6 +72,84 @@ def test_a_bot_that_lives_elsewhere_is_not_taken_away_without_being_told_to(run:
     run.start()
     assert not telegram.get(f"/bot{TOKEN}/getWebhookInfo")["result"]["url"]
     run.interrupt()
+
+
+@pytest.mark.timeout(240)
+def test_a_bot_waits_for_the_network_and_then_gets_its_webhook_and_follows_its_handlers(
+    run: Run, ports: dict[str, str]
+) -> None:
+    api = free_port()
+    public = f"http://127.0.0.1:{ports['WEB_PORT']}"
+    run.environment |= {"BOT_TOKEN": TOKEN, "API_URL": f"http://127.0.0.1:{api}", "PUBLIC_URL": public}
+    run.start()
+    assert "Your bot is not connected yet" in run.log.read_text()
+    assert "127.0.0.1 cannot be asked" in run.log.read_text()
+
+    process = Process(port=api).wait_until_ready()
+    telegram = Simulator(api)
+    try:
+        telegram.post("/sim/bots", token=TOKEN, username="own_bot", name="Own")
+        wait_until(lambda: "@own_bot is connected by webhook" in run.log.read_text(), 60, "the bot is connected")
+        webhook = telegram.get(f"/bot{TOKEN}/getWebhookInfo")["result"]
+        assert webhook["url"].startswith(f"{public}/webhook/")
+        assert webhook["max_connections"] == 40
+        assert "callback_query" in webhook["allowed_updates"]
+        assert "chat_member" not in webhook["allowed_updates"]
+        telegram.post("/sim/batch", bot_id=BOT, messages=[{"person_id": 6_700_000_000, "text": "/count"}])
+        wait_until(lambda: bool(_said(telegram)), 30, "the bot answered")
+        run.interrupt()
+
+        run.environment["BOT_KIND"] = "tests.e2e.bots:echo_of_members"
+        run.start()
+        changed = telegram.get(f"/bot{TOKEN}/getWebhookInfo")["result"]
+        assert changed["url"] == webhook["url"]
+        assert changed["allowed_updates"] == ["chat_member"]
+        run.interrupt()
+
+        # Without a public address it is fetched again: its webhook was ours, so nobody has to be asked.
+        del run.environment["PUBLIC_URL"]
+        run.start()
+        assert "connected by long polling" in run.log.read_text()
+        assert not telegram.get(f"/bot{TOKEN}/getWebhookInfo")["result"]["url"]
+        run.interrupt()
+    finally:
+        process.stop()
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (f'"{TOKEN}"', "BOT_TOKEN: has quotes"),
+        (f"bot{TOKEN}", 'BOT_TOKEN: begins with "bot"'),
+        (TOKEN.replace(":", ""), "BOT_TOKEN: has no colon"),
+    ],
+)
+def test_what_cannot_be_a_token_is_refused_at_once(run: Run, token: str, words: str) -> None:
+    told = _refused(run, BOT_TOKEN=token)
+    assert words in told
+    assert told.count("\n") == 1
+    assert TOKEN.partition(":")[2] not in told
+
+
+async def test_a_wrong_clock_is_a_warning(settings: Settings) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        result = {"id": BOT, "is_bot": True, "first_name": "Own", "username": "own_bot"}
+        found = {"getMe": result, "getWebhookInfo": {"url": ""}}.get(request.path.rpartition("/")[2], True)
+        headers = {"Date": "Fri, 20 Nov 2015 12:00:00 GMT"}
+        return web.json_response({"ok": True, "result": found}, headers=headers)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    changes = {"bot_token": TOKEN, "api_url": f"http://127.0.0.1:{runner.addresses[0][1]}", "bot_kind": "demo"}
+    own = await connect_own(settings.model_copy(update=changes))
+    await runner.cleanup()
+    assert own.username == "own_bot"
+    assert len(own.warnings) == 1
+    assert "s ahead of that of 127.0.0.1. Set it right" in own.warnings[0]
 
 
 def _refused(run: Run, **settings: str) -> str:

@@ -238,10 +238,13 @@ async def test_a_redirection_is_not_followed(yard: Rig, api: FakeApi, bot: Serve
 async def test_a_revoked_token_is_tried_again_later_and_is_nobodys_death(
     yard: Rig, api: FakeApi, bot: ServedBot
 ) -> None:
-    api.script = [error(401, "Unauthorized")]
+    api.script = [error(401, "Unauthorized")] * 3
     row_id = add_row(yard.services, bot)
-    await yard.deliver(bot)
-    assert state(yard, row_id, "state, failures, due > now() + interval '50 s'") == ("retry", 0, True)
+    waits = "state, failures, due > now() + interval '5 s', due > now() + interval '50 s'"
+    for long in (False, False, True):
+        await yard.deliver(bot)
+        assert state(yard, row_id, waits) == ("retry", 0, True, long), "soon at first: the token may be new"
+        yard.services.superuser("UPDATE outbox SET due = now()")
 
 
 async def test_what_is_late_is_not_sent(yard: Rig, api: FakeApi, bot: ServedBot) -> None:

@@ -101,3 +101,41 @@ def test_no_representation_of_the_settings_shows_a_secret(monkeypatch: pytest.Mo
     for text in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
         assert SECRET not in text
     assert SECRET in settings.require("redis_url")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://bots.example.org", "must begin with https://"),
+        ("bots.example.org", "is not an address"),
+        ("https://", "is not an address"),
+        ("https://bots.example.org/hook", "Botyard adds the path itself"),
+        ("https://bots.example.org?x=1", "Botyard adds the path itself"),
+        ("https://me:secret@bots.example.org", "Botyard adds the path itself"),
+        ("https://bots.example.org:8080", "has port 8080, and Telegram calls only 443, 80, 88 and 8443"),
+        ("https://bots.example.org:x", "is not an address"),
+        ("http://127.0.0.1:8080", "must begin with https://"),
+    ],
+)
+def test_a_public_url_that_telegram_would_not_call_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, words: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    with pytest.raises(InputError) as refused:
+        read_settings()
+    assert refused.value.field == "PUBLIC_URL"
+    assert words in refused.value.problem
+
+
+@pytest.mark.parametrize(
+    "url", ["https://bots.example.org", "https://bots.example.org/", "https://bots.example.org:8443"]
+)
+def test_a_public_url_that_telegram_calls_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    assert read_settings().public_url == url
+
+
+def test_the_simulator_on_this_machine_may_call_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:8080")
+    monkeypatch.setenv("API_URL", "http://127.0.0.1:8081")
+    assert read_settings().public_url == "http://127.0.0.1:8080"

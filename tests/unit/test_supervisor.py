@@ -11,8 +11,8 @@ import pytest
 
 from botyard.errors import InputError
 from botyard.supervisor import Console, ProcessStatus, StateFolder, read_status, running_pid
-from botyard.supervisor.child import read_lines
 from botyard.supervisor.console import LogFile
+from botyard.supervisor.spawning import read_lines
 from botyard.supervisor.state import MARK, stop_leftovers
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]

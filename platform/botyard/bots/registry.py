@@ -48,6 +48,7 @@ class PolledBot:
     """What the poller needs of a bot."""
 
     telegram_id: int
+    kind: str
     api_url: str
     token_encrypted: bytes
 
@@ -56,7 +57,10 @@ def polled_bots() -> list[PolledBot]:
     """The bots whose updates are fetched."""
     query = select(Bot).where(Bot.intake == "polling", Bot.status.in_(("active", "paused")))
     with get_sessions("system")() as session:
-        return [PolledBot(bot.telegram_id, bot.api_url, bytes(bot.token_encrypted)) for bot in session.scalars(query)]
+        return [
+            PolledBot(bot.telegram_id, bot.kind, bot.api_url, bytes(bot.token_encrypted))
+            for bot in session.scalars(query)
+        ]
 
 
 def find_by_telegram_id(telegram_id: int) -> ServedBot | None:

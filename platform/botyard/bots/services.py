@@ -4,23 +4,30 @@ import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 from redis import Redis
-from telegram.error import InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from botyard.bots import routing
+from botyard.bots.kinds import wanted_updates
 from botyard.bots.registry import bot_by_telegram_id, routing_of
-from botyard.errors import InputError
+from botyard.bots.token_shape import check_token
+from botyard.errors import InputError, TransientError
 from botyard.settings import Settings
-from botyard.telegram.address import method_url
+from botyard.telegram.address import host_of, method_url
 from botyard.telegram.request import AiohttpRequest, JsonBody
 from botyard.telegram.tokens import open_sealed, seal
+from botyard.telemetry.redaction import redact
 from db.engine import get_sessions
 from db.models import Bot, BotIdentity, Event
 
 _DEFAULT_CUSTOMER: Final = 1
+_MAX_CONNECTIONS: Final = 40
+
+
+class Unreachable(TransientError):
+    """The Bot API cannot be asked now: nothing was changed, the same may work later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +55,51 @@ class AddedBot:
 async def add_bot(new: NewBot, request: AiohttpRequest, settings: Settings) -> AddedBot:
     """Check a token with Telegram, register the bot, and connect it.
 
-    A bot that is registered already is brought to the given kind and connected again.
+    A bot that is registered already is brought to the given kind and connected again; Telegram is asked for the updates
+    that the handlers of its kind can take.
 
     Raises:
-        InputError: the token is wrong, Telegram cannot be asked, or the bot is connected elsewhere.
+        InputError: the token or the kind is wrong, or the bot is connected elsewhere.
+        Unreachable: Telegram cannot be asked.
     """
+    check_token(new.token)
+    allowed = wanted_updates(new.kind)
     profile = await _call(request, new, "getMe", {})
-    await _check_connection(new, request)
+    await _check_connection(new, request, int(profile["id"]))
     intake = "webhook" if new.webhook_base_url else "polling"
     bot_id, public_id, secret = _register(new, profile, intake, settings)
     if new.webhook_base_url:
         parameters = {
             "url": f"{new.webhook_base_url.rstrip('/')}/webhook/{public_id}",
             "secret_token": secret,
-            "max_connections": 40,
+            "max_connections": _MAX_CONNECTIONS,
+            "allowed_updates": allowed,
         }
         await _call(request, new, "setWebhook", parameters)
     else:
-        # What is waiting at Telegram stays there for the first getUpdates.
+        # What is waiting at Telegram stays there for the first getUpdates, which says what is wanted.
         await _call(request, new, "deleteWebhook", {"drop_pending_updates": False})
     return AddedBot(bot_id, profile.get("username", ""))
 
 
-async def _check_connection(new: NewBot, request: AiohttpRequest) -> None:
+async def _check_connection(new: NewBot, request: AiohttpRequest, telegram_id: int) -> None:
     """Another system may live on this bot: say so before it is cut off."""
     url = (await _call(request, new, "getWebhookInfo", {})).get("url", "")
     ours = new.webhook_base_url is not None and url.startswith(new.webhook_base_url.rstrip("/") + "/")
-    if not url or ours or new.take_over:
+    if not url or ours or new.take_over or url.endswith(_path_of(telegram_id)):
         return
     raise InputError(
         "token",
-        f"belongs to a bot whose updates go to {urlsplit(url).hostname} now.",
+        f"belongs to a bot whose updates go to {host_of(url)} now.",
         "Set TAKE_OVER=true to bring them here; those that wait at Telegram are kept.",
     )
+
+
+def _path_of(telegram_id: int) -> str:
+    """The path of the bot's webhook here, which nobody else has made up; the address before it may have changed."""
+    with get_sessions("system")() as session:
+        bot = bot_by_telegram_id(session, telegram_id)
+        return f"/webhook/{bot.public_id}" if bot is not None else "/not ours"
 
 
 def _register(new: NewBot, profile: dict[str, Any], intake: str, settings: Settings) -> tuple[int, str, str]:
@@ -128,7 +147,13 @@ async def _call(request: AiohttpRequest, new: NewBot, method: str, params: dict[
         raise InputError(
             "token", "is not accepted by Telegram.", "Copy it again from BotFather; a revoked token stays revoked."
         ) from None
+    except (NetworkError, RetryAfter) as error:
+        if isinstance(error, BadRequest):
+            raise _refused(method, error) from None
+        raise Unreachable(f"{host_of(new.api_url)} cannot be asked ({method}: {redact(error.message)}).") from None
     except TelegramError as error:
-        raise InputError(
-            "token", f"could not be checked: {method} failed ({error.message}).", "Try again later."
-        ) from None
+        raise _refused(method, error) from None
+
+
+def _refused(method: str, error: TelegramError) -> InputError:
+    return InputError("token", f"could not be checked: {method} failed ({redact(error.message)}).", "Try again later.")

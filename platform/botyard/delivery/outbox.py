@@ -86,7 +86,7 @@ SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id
 
 _MAX_UNCERTAIN: Final = 3
 
-Verdict = Literal["sent", "retry", "queued", "dead", "expired", "uncertain"]
+Verdict = Literal["sent", "retry", "queued", "dead", "expired", "uncertain", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)

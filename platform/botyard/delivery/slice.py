@@ -21,6 +21,7 @@ from botyard.mailbox.protocol import fresh_id
 from botyard.mailbox.tickets import TicketQueue
 from botyard.telegram.outbox_bot import provisional_ids
 from botyard.telegram.run import of_provisional_id
+from botyard.telegram.test_mode import HELD_BACK, audience_of
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE
@@ -161,6 +162,7 @@ class _Sender:
         self._host = host
         self._lease = lease
         self._token = open_sealed(bot.token_encrypted)
+        self._audience = audience_of(host.settings)
 
     async def prepare(self, rows: list[Row], results: list[Result]) -> list[tuple[Row, dict[str, Any]]]:
         """The rows that may be sent now, with their final parameters; the others get a result."""
@@ -168,7 +170,11 @@ class _Sender:
         ready = []
         for row in rows:
             params = with_real_ids(row.params, real)
-            if row.late:
+            if self._audience.holds_back(row.method, row.params, row.chat):
+                log.warning("send_held_back", bot=self._bot.id, row=row.id, method=row.method, chat=row.chat)
+                metrics.HELD_BACK.inc(bot=self._bot.id)
+                results.append(Result(row.id, row.attempt, "dropped", error=HELD_BACK))
+            elif row.late:
                 results.append(Result(row.id, row.attempt, "expired", error="its last useful moment has passed"))
             elif params is None:
                 results.append(Result(row.id, row.attempt, "dead", error="the message it refers to was never sent"))

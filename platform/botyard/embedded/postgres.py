@@ -20,6 +20,7 @@ import psutil
 import psycopg2
 
 from botyard.embedded.account import Account, choose_account
+from botyard.embedded.disk import require_room
 from botyard.embedded.ports import LOOPBACK
 from botyard.embedded.server import LocalServer
 from botyard.errors import InputError, TransientError
@@ -28,6 +29,7 @@ _OLDEST = 15
 _POLL_SECONDS = 0.05
 _LOCK_SECONDS = 30
 _INITDB_SECONDS = 120
+_CLUSTER_BYTES = 80_000_000
 _LINUX_SYSTEM = Path("/usr/lib/postgresql")
 
 _SETTINGS = {
@@ -224,6 +226,7 @@ class PostgresServer(LocalServer):
 
     def _create(self) -> None:
         parent = self.data_dir.parent
+        require_room(parent, _CLUSTER_BYTES)
         with tempfile.TemporaryDirectory(prefix=self._draft_prefix, dir=parent, ignore_cleanup_errors=True) as name:
             scratch, secret = Path(name), Path(name) / "password"
             secret.touch(mode=0o600)

@@ -80,6 +80,8 @@ class Ended:
     wake: bool
     """Whether the bot's sender is to be woken: also for an update that was resolved before, because whoever resolved
     it may have died before waking."""
+    failure: HandlerFailed | None = None
+    """What its last start raised, if that is why it is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,33 +171,38 @@ class Resolver:
             if loaded.resolved:
                 return Ended("done", wake=True)
             begin()
-            resolution = await self._run_once(held, entry, update, run, loaded)
+            resolution, failure = await self._run_once(held, entry, update, run, loaded)
             self._writes_bot_data |= _BOT_DATA in resolution.memory
             decided = await self._commits.submit(resolution)
             if decided.verdict is Verdict.REFUSED:
                 return await self._refused(held, decided.reason)
             if decided.verdict is not Verdict.STALE:
-                dead = decided.verdict is Verdict.WRITTEN and bool(run.errors) and run.last_attempt
-                return Ended("dead" if dead else "done", wake=bool(run.sends) or decided.verdict is Verdict.KNOWN)
+                wake = bool(run.sends) or decided.verdict is Verdict.KNOWN
+                dead = decided.verdict is Verdict.WRITTEN and failure is not None
+                return Ended("dead", wake, failure) if dead else Ended("done", wake)
         raise Contended(_CONTENDED_SECONDS)
 
-    async def _run_once(self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded) -> Resolution:
+    async def _run_once(
+        self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded
+    ) -> tuple[Resolution, HandlerFailed | None]:
         failure = await self._handle(update, run)
         if failure is None:
             try:
-                return self._resolution(held, entry, run, loaded, None)
+                return self._resolution(held, entry, run, loaded, None), None
             except HandlerFailed as error:
                 failure = error
                 run.sends.clear()
         if not run.last_attempt:
             raise failure
-        log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=failure.reason)
+        log.error(
+            "update_dead", update_id=held.update_id, chat=held.chat, reason=failure.reason, traceback=failure.detail
+        )
         try:
-            return self._resolution(held, entry, run, loaded, failure)
+            return self._resolution(held, entry, run, loaded, failure), failure
         except HandlerFailed:
             # What the error handlers sent cannot be stored: the dead letter stands without it.
             run.sends.clear()
-            return self._resolution(held, entry, run, loaded, failure)
+            return self._resolution(held, entry, run, loaded, failure), failure
 
     async def _load(self, held: Held, update: Update) -> tuple[UpdateRun, Loaded]:
         chat_id = update.effective_chat.id if update.effective_chat else None

@@ -15,7 +15,7 @@ from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Lease, Renewer
 from botyard.mailbox.protocol import Held, fresh_id
 from botyard.mailbox.tickets import TicketQueue
-from botyard.processing import store
+from botyard.processing import failure_notes, store
 from botyard.processing.batcher import Batcher
 from botyard.processing.resolving import Contended, Ended, HandlerFailed, Resolver
 from botyard.processing.solitude import Solitude
@@ -203,6 +203,8 @@ class Slice:
             # Before the chat is let go: a renewal that comes after it would be told "lost".
             self._tools.renewer.drop(lease)
         metrics.PROCESSED.inc(bot=bot.id, outcome=ended.outcome)
+        if ended.failure is not None:
+            await self._note_failure(held, ended.failure)
         self._tools.patience.pop((self._telegram_id, held.update_id), None)
         dropped = await self._host.mailboxes.done(
             self._telegram_id, held, holding.token, more=self._going_on(), sender=bot.id if ended.wake else None
@@ -243,7 +245,12 @@ class Slice:
             bot=bot.id, update_id=held.update_id, attempt=held.attempt, retry_in=delay, reason=failure.reason,
             traceback=failure.detail,
         )  # fmt: skip
+        await self._note_failure(held, failure)
         await self._park(holding, delay, counted=True)
+
+    async def _note_failure(self, held: Held, failure: HandlerFailed) -> None:
+        url = self._host.settings.failure_notes_url
+        await failure_notes.tell(url, self._telegram_id, held, failure.reason, failure.detail)
 
     async def _away(self, bot: ServedBot, holding: _Holding, error: Exception) -> None:
         """The database failed: not the update's fault, unless it keeps failing while the database answers others."""

@@ -40,7 +40,8 @@ WITH r AS MATERIALIZED (
    WHERE c.bot_id = %(bot)s AND (c.scope, c.key) IN (SELECT scope, key FROM g)
    ORDER BY c.scope, c.key FOR UPDATE
 ), x AS MATERIALIZED (
-  SELECT r.* FROM r WHERE NOT EXISTS (
+  -- A bot that was removed meanwhile: nothing of it may come back.
+  SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s) AND NOT EXISTS (
     SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version)
 ), i AS (
   INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at)

@@ -53,14 +53,14 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
     ) -> Process:
         told = state / "ready" / name
         told.parent.mkdir(mode=0o700, exist_ok=True)
-        told.unlink(missing_ok=True)
         # A warm shutdown of a busy prefork pool hangs for half a minute; the soft one does not.
         own = {**environment, "BOTYARD_READY_FILE": str(told), "REMAP_SIGTERM": "SIGQUIT"}
         return Process(
             name=name,
             argv=argv,
             env=own,
-            ready=ready or _told_by(told),
+            ready=ready,
+            ready_file=None if ready else told,
             ready_seconds=_START_SECONDS,
             stop_seconds=_STOP_SECONDS,
             stage=stage,
@@ -88,16 +88,14 @@ def prepare_step(environment: Mapping[str, str], *, remember: bool) -> Step:
     return Step("prepare", botyard_command(*words), env=environment, stage=WORK)
 
 
+def own_bot_step(environment: Mapping[str, str]) -> Step:
+    """Connect the bot of BOT_TOKEN: at every start, for its token, its handlers and its webhook may have changed."""
+    return Step("bot", [sys.executable, "-m", "botyard.running.own_bots"], env=environment, stage=WORK)
+
+
 async def _at_once() -> bool:
     """Nobody waits for it."""
     return True
-
-
-def _told_by(file: Path) -> Callable[[], Awaitable[bool]]:
-    async def ready() -> bool:
-        return file.exists()  # noqa: ASYNC240 - a look at a local folder
-
-    return ready
 
 
 def _answers(host: str, port: int) -> Callable[[], Awaitable[bool]]:

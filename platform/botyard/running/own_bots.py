@@ -1,17 +1,23 @@
 """The bots of a local installation: the demo bot on the simulator, and the one of BOT_TOKEN on Telegram."""
 
 import asyncio
+import sys
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from botyard.bots.services import AddedBot, NewBot, add_bot
+from botyard.bots.services import AddedBot, NewBot, Unreachable, add_bot
 from botyard.errors import InputError
+from botyard.running.prepared import OwnBot, note_own_bot
 from botyard.settings import Settings, get_settings
 from botyard.telegram.request import AiohttpRequest
 
 _WAIT_SECONDS: Final = 20
+_CLOCK_SECONDS: Final = 60
 
 
 async def connect_demo(token: str) -> None:
@@ -27,11 +33,11 @@ async def connect_demo(token: str) -> None:
     await _add(demo, settings)
 
 
-async def connect_own(settings: Settings) -> AddedBot:
-    """Register and connect the bot of BOT_TOKEN.
+async def connect_own(settings: Settings) -> OwnBot:
+    """Register and connect the bot of BOT_TOKEN; if the Bot API cannot be asked now, that is for later.
 
     Raises:
-        InputError: its token is wrong, Telegram cannot be asked, or it is connected elsewhere.
+        InputError: its token or its kind is wrong, or it is connected elsewhere.
     """
     own = NewBot(
         settings.require("bot_token"),
@@ -41,10 +47,13 @@ async def connect_own(settings: Settings) -> AddedBot:
         take_over=settings.take_over,
     )
     try:
-        return await _add(own, settings)
+        username = (await _add(own, settings)).username
+    except Unreachable as error:
+        return OwnBot(warnings=(f"{error} Check the network, and API_URL.",))
     except InputError as error:
-        field = "BOT_TOKEN" if error.field == "token" else error.field
+        field = {"token": "BOT_TOKEN", "kind": "BOT_KIND"}.get(error.field, error.field)
         raise InputError(field, error.problem, error.remedy) from None
+    return OwnBot(username, await _look_at_the_clock(settings.api_url))
 
 
 async def _add(new: NewBot, settings: Settings) -> AddedBot:
@@ -53,6 +62,25 @@ async def _add(new: NewBot, settings: Settings) -> AddedBot:
         return await add_bot(new, request, settings)
     finally:
         await request.close()
+
+
+async def _look_at_the_clock(api_url: str) -> tuple[str, ...]:
+    """A warning if the Bot API's clock and ours disagree: deadlines and the ages of updates are then wrong."""
+    parts = urlsplit(api_url)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+            session.head(f"{parts.scheme}://{parts.netloc}/", allow_redirects=False) as answer,
+        ):
+            there = parsedate_to_datetime(answer.headers["Date"])
+    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
+        return ()
+    ahead = (datetime.now(UTC) - there).total_seconds()
+    if abs(ahead) <= _CLOCK_SECONDS:
+        return ()
+    direction = "ahead of" if ahead > 0 else "behind"
+    apart = f"This machine's clock is {abs(ahead):.0f} s {direction} that of {parts.hostname}."
+    return (f"{apart} Set it right: what is sent in time may count as too late.",)
 
 
 def simulator_url(settings: Settings) -> str:
@@ -74,3 +102,17 @@ async def _tell_simulator(url: str, body: dict[str, Any]) -> None:
                         "SIMULATOR_PORT", f"the simulator does not answer ({type(error).__name__}).", "See its log."
                     ) from None
                 await asyncio.sleep(0.1)
+
+
+def main() -> None:
+    """The step of `botyard run` that connects the bot of BOT_TOKEN; its outcome stands in the state folder."""
+    settings = get_settings()
+    try:
+        note_own_bot(settings.state_dir, asyncio.run(connect_own(settings)))
+    except InputError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the supervisor shows it
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

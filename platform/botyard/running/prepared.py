@@ -4,7 +4,7 @@ Only for the servers that `botyard run` keeps itself: of others it cannot know w
 """
 
 import json
-from hashlib import sha256
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,16 +18,7 @@ def _fingerprint(settings: Settings) -> dict[str, Any]:
         "migrations": sorted(path.name for path in _MIGRATIONS.glob("*.py")),
         "webhook": settings.webhook_base_url,
         "simulator": f"{settings.simulator_host}:{settings.simulator_port}",
-        "own": _own(settings),
     }
-
-
-def _own(settings: Settings) -> str | None:
-    """What the connection of the bot of BOT_TOKEN depends on, as a digest: the token must stand in no file."""
-    if settings.bot_token is None:
-        return None
-    parts = (settings.bot_token.get_secret_value(), settings.bot_kind, settings.api_url, settings.public_url or "")
-    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _note(state: Path) -> Path:
@@ -52,14 +43,30 @@ def note_prepared(state: Path, settings: Settings) -> None:
     draft.replace(_note(state))
 
 
-def note_own_bot(state: Path, username: str | None) -> None:
-    """The name of the bot of BOT_TOKEN, for the greeting."""
-    (state / "own_bot").write_text(username or "", encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class OwnBot:
+    """What became of the bot of BOT_TOKEN at this start.
+
+    Args:
+        username: its name at Telegram; empty while it is not connected.
+        warnings: sentences for the person who started it.
+    """
+
+    username: str = ""
+    warnings: tuple[str, ...] = ()
 
 
-def own_bot(state: Path) -> str:
-    """Its name, or nothing."""
+def note_own_bot(state: Path, own: OwnBot) -> None:
+    """Leave it for the supervisor."""
+    draft = state / "own_bot.new"
+    draft.write_text(json.dumps(asdict(own)), encoding="utf-8")
+    draft.replace(state / "own_bot.json")
+
+
+def own_bot(state: Path) -> OwnBot:
+    """What was noted last."""
     try:
-        return (state / "own_bot").read_text(encoding="utf-8")
-    except OSError:
-        return ""
+        noted = json.loads((state / "own_bot.json").read_text(encoding="utf-8"))
+        return OwnBot(noted["username"], tuple(noted["warnings"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return OwnBot()

@@ -1,16 +1,24 @@
 """Starting and stopping everything on this machine. See docs/running.md."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from botyard.bots.token_shape import check_token
 from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_free_port
+from botyard.embedded.disk import full_disk, no_room, room_is_scant
 from botyard.running.attached import note_environment
-from botyard.running.formation import SERVERS, prepare_step, small_formation
+from botyard.running.formation import SERVERS, own_bot_step, prepare_step, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
-from botyard.running.prepared import is_prepared, own_bot
+from botyard.running.own_connection import connect_later, own_greeting
+from botyard.running.prepared import OwnBot, is_prepared, note_own_bot
+from botyard.running.state_format import check_format, note_format
 from botyard.settings import Settings
 from botyard.supervisor import Console, Process, StateFolder, Step, Supervisor
+
+if TYPE_CHECKING:
+    from botyard.running.development import Development
 
 _DATABASE: Final = "botyard"
 
@@ -63,6 +71,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         "SECRET_KEY": made.secret_key,
         "FLOWER_PASSWORD": made.flower_password,
         "BOTYARD_DEMO_TOKEN": made.demo_token,
+        "FAILURE_NOTES_URL": settings.failure_notes_url or f"{_simulator_url(settings)}/sim/notes",
         # Each idle connection is a process of some megabytes in PostgreSQL.
         "DATABASE_POOL_SIZE": str(min(settings.database_pool_size, 2)),
         # Two arenas instead of sixteen: many threads that mostly wait would each keep a heap of their own.
@@ -84,6 +93,9 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         environment |= urls
     if not is_prepared(state, settings.model_copy(update={"webhook_base_url": _webhook_base_url(settings)})):
         processes.append(prepare_step(environment, remember=settings.database_url is None))
+    if settings.bot_token is not None:
+        note_own_bot(state, OwnBot())
+        processes.append(own_bot_step(environment))
     return [*processes, *small_formation(settings, state, environment)], environment
 
 
@@ -92,46 +104,86 @@ def _webhook_base_url(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.web_port}"
 
 
-async def run(settings: Settings) -> int:
+def _simulator_url(settings: Settings) -> str:
+    return f"http://{settings.simulator_host}:{settings.simulator_port}"
+
+
+async def run(settings: Settings, *, development: bool = False) -> int:
     """Start everything, keep it running until Ctrl-C, stop everything; the exit status.
 
+    Args:
+        settings: of this run.
+        development: follow changes of the code.
+
     Raises:
-        InputError: a port is busy, the state folder cannot be used, or it is in use already.
+        InputError: a port is busy, the state folder cannot be used or is in use already, its disk is full, or a setting
+            cannot be right.
     """
+    if settings.bot_token is not None:
+        check_token(settings.require("bot_token"), "BOT_TOKEN")
     state = settings.state_dir.absolute()
-    with StateFolder(state) as folder:
-        require_free_port("WEB_PORT", settings.web_port, settings.web_host)
-        require_free_port("SIMULATOR_PORT", settings.simulator_port, settings.simulator_host)
-        require_free_port("FLOWER_PORT", settings.flower_port)
-        processes, environment = _assemble(settings, state)
-        note_environment(state, environment)
-        console = Console()
+    check_format(state)
+    try:
+        with StateFolder(state) as folder:
+            note_format(state)
+            require_free_port("WEB_PORT", settings.web_port, settings.web_host)
+            require_free_port("SIMULATOR_PORT", settings.simulator_port, settings.simulator_host)
+            require_free_port("FLOWER_PORT", settings.flower_port)
+            return await _run_in(settings, folder, development=development)
+    except OSError as error:
+        if no_room(error):
+            raise full_disk(state) from None
+        raise
 
-        def tell() -> None:
-            for line in _greeting(settings, environment):
-                console("botyard", line)
 
-        try:
-            return await Supervisor(processes, state=folder, output=console).run(tell)
-        finally:
-            console.close()
+async def _run_in(settings: Settings, folder: StateFolder, *, development: bool) -> int:
+    state = folder.path
+    processes, environment = _assemble(settings, state)
+    note_environment(state, environment)
+    console = Console()
+
+    def say(line: str) -> None:
+        console("botyard", line)
+
+    supervisor = Supervisor(processes, state=folder, output=console)
+    connect = own_bot_step(environment)
+
+    async def on_ready() -> None:
+        for line in _greeting(settings, environment):
+            say(line)
+        works = [connect_later(settings, state, connect, say)]
+        if watcher is not None:
+            prepare = prepare_step(environment, remember=settings.database_url is None)
+            works.append(watcher.follow(supervisor, [prepare, *([connect] if settings.bot_token else [])]))
+        await asyncio.gather(*works)
+
+    try:
+        watcher = await _watcher(state, environment, say) if development else None
+        code = await supervisor.run(on_ready)
+        if code and room_is_scant(state):
+            say(str(full_disk(state)))
+        return code
+    finally:
+        console.close()
+
+
+async def _watcher(state: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> "Development":
+    """What follows the changes of the code, once that can be started at all."""
+    from botyard.running.development import Development  # noqa: PLC0415 - an ordinary run need not carry the watcher
+
+    watcher = Development(state, environment, say)
+    await watcher.until_it_can_start()
+    return watcher
 
 
 def _greeting(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     return [
         "",
-        *_own_greeting(settings, Path(environment["STATE_DIR"])),
-        f"Botyard is running. Chat with the demo bot:  http://{settings.simulator_host}:{settings.simulator_port}/",
+        *own_greeting(settings, Path(environment["STATE_DIR"])),
+        f"Botyard is running. Chat with the demo bot:  {_simulator_url(settings)}/",
         f"Tasks (Flower):  http://127.0.0.1:{settings.flower_port}/flower/",
         f"    user {settings.flower_user}, password {environment['FLOWER_PASSWORD']}",
         f"Health and figures:  http://127.0.0.1:{settings.web_port}/ready  /metrics",
         f"State and logs are kept in {environment['STATE_DIR']}. Ctrl-C stops everything.",
         "",
     ]
-
-
-def _own_greeting(settings: Settings, state: Path) -> list[str]:
-    if settings.bot_token is None:
-        return []
-    how = f"by webhook at {settings.public_url}" if settings.public_url else "by long polling"
-    return [f"Your bot @{own_bot(state)} is connected {how}."]

@@ -8,7 +8,7 @@
 lines, `run` puts them together.
 """
 
-from botyard.supervisor.child import Process, Step
+from botyard.supervisor.child import Process, StartError, Step, run_step
 from botyard.supervisor.console import Console
 from botyard.supervisor.run import Supervisor
 from botyard.supervisor.state import ProcessStatus, StateFolder, read_status, running_pid
@@ -17,9 +17,11 @@ __all__ = [
     "Console",
     "Process",
     "ProcessStatus",
+    "StartError",
     "StateFolder",
     "Step",
     "Supervisor",
     "read_status",
+    "run_step",
     "running_pid",
 ]

@@ -2,11 +2,8 @@
 
 import asyncio
 import contextlib
-import ctypes
-import functools
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +13,8 @@ import psutil
 
 from botyard.errors import BotyardError
 from botyard.supervisor.console import LogFile
-from botyard.supervisor.state import MARK, ProcessStatus, kill_group, process_start, reap_group
+from botyard.supervisor.spawning import clear_group, read_lines, spawn
+from botyard.supervisor.state import MARK, ProcessStatus, kill_group, process_start
 
 Output = Callable[[str, str], None]
 
@@ -28,11 +26,8 @@ STEADY_SECONDS = 30.0
 
 _SETTLE_SECONDS = 0.5
 _POLL_SECONDS = 0.05
-_GROUP_SECONDS = 5.0
 _DRAIN_SECONDS = 1.0
-_LINE_BYTES = 64 * 1024
 _TAIL_LINES = 10
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,7 @@ class Process:
         ready: whether it does its work now; without it, a process that has lived half a second is ready.
             A `BotyardError` from it ends the start.
         ready_seconds: how long it may take to become ready.
+        ready_file: a file that it makes when it is ready, removed before each life; then no `ready` is needed.
         stage: processes of a stage start when all of the earlier stages are ready.
         log_file: where its lines are kept.
         echo: whether its lines go to the supervisor's output too.
@@ -63,6 +59,7 @@ class Process:
     death_signal: int = signal.SIGKILL
     ready: Callable[[], Awaitable[bool]] | None = None
     ready_seconds: float = 30
+    ready_file: Path | None = None
     stage: int = 0
     log_file: Path | None = None
     echo: bool = True
@@ -129,6 +126,7 @@ class Child:
         self._lives = 0
         self._ready = False
         self._stopping = asyncio.Event()
+        self._renewal = asyncio.Event()
         self._failure: StartError | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -160,6 +158,33 @@ class Child:
                 tuple(self._tail),
             ) from None
         self._ready = True
+
+    async def restart(self) -> None:
+        """End this life in its own time, begin the next one at once, and wait until that is ready.
+
+        Raises:
+            StartError: the next one was not ready in time; it is kept trying.
+            BotyardError: as `start`.
+        """
+        if self._keeper is None or self._stopping.is_set():
+            return
+        lives = self._lives
+        self._renewal.set()
+        if self._running and self._running.returncode is None:
+            group = self._running.pid
+            _signal(group, self.process.stop_signal)
+            try:
+                async with asyncio.timeout(self.process.stop_seconds):
+                    await _until(lambda: self._lives != lives)
+            except TimeoutError:
+                kill_group(group)
+        try:
+            async with asyncio.timeout(self.process.ready_seconds):
+                await _until(lambda: self._lives != lives)
+                await self._until_ready()
+        except TimeoutError:
+            problem = f"was not ready again within {self.process.ready_seconds:g} s."
+            raise StartError(self.process.name, problem, tuple(self._tail)) from None
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """End the process: its signal, its time to stop unless in a hurry, then SIGKILL to the group."""
@@ -194,7 +219,9 @@ class Child:
         life = self._running
         if life is None:
             return False
-        if self.process.ready is None:
+        if self.process.ready_file is not None:
+            answer = self.process.ready_file.exists()
+        elif self.process.ready is None:
             await asyncio.sleep(_SETTLE_SECONDS)
             answer = True
         else:
@@ -214,16 +241,28 @@ class Child:
                 problem = f"ended {self._lives} times at the start, the last time {ending}."
                 self._failure = StartError(self.process.name, problem, tuple(self._tail))
                 return
-            if loop.time() - born >= STEADY_SECONDS:
+            if loop.time() - born >= STEADY_SECONDS or self._renewal.is_set():
                 pause = FIRST_PAUSE_SECONDS
-            self._say(f"ended {ending}, starting it again in {pause:.1f} s")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            if not self._renewal.is_set():
+                self._say(f"ended {ending}, starting it again in {pause:.1f} s")
+                await self._rest(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next life, unless somebody wants the end or the next life now."""
+        waits = [asyncio.create_task(self._stopping.wait()), asyncio.create_task(self._renewal.wait())]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _live(self) -> str:
         """One life from start to end; how it ended, in words."""
         self._lives += 1
+        self._renewal.clear()
+        if self.process.ready_file is not None:
+            self.process.ready_file.unlink(missing_ok=True)
         try:
             self._running, reading = await spawn(self.process.argv, self._environment, self.process.death_signal)
         except OSError as error:
@@ -247,11 +286,19 @@ class Child:
         self._tail.append(line)
         if self._log:
             self._log.write(line)
-        if self.process.echo and not (self.process.quiet_end and self._stopping.is_set()):
+        leaving = self._stopping.is_set() or self._renewal.is_set()
+        if self.process.echo and not (self.process.quiet_end and leaving):
             self._output(self.process.name, line)
 
     def _say(self, text: str) -> None:
         self._output("botyard", f"{self.process.name} {text}")
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def run_step(step: Step, mark: str) -> None:
@@ -280,69 +327,6 @@ async def run_step(step: Step, mark: str) -> None:
         raise StartError(step.name, f"failed {_describe(code)}.", tuple(lines))
 
 
-async def spawn(
-    argv: Sequence[str], environment: Mapping[str, str], death_signal: int
-) -> tuple[asyncio.subprocess.Process, int]:
-    """Start a command as the leader of a session of its own.
-
-    Returns:
-        The process, and the descriptor from which to read what it writes.
-
-    Raises:
-        OSError: it cannot be started.
-    """
-    # The pipe is ours, not asyncio's: asyncio would wait for its end, which a grandchild can put off forever.
-    reading, writing = os.pipe()
-    try:
-        running = await asyncio.create_subprocess_exec(
-            *argv,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
-            start_new_session=True,
-            preexec_fn=functools.partial(_die_with, os.getpid(), death_signal) if _libc else None,
-        )
-    except BaseException:
-        os.close(reading)
-        raise
-    finally:
-        os.close(writing)
-    return running, reading
-
-
-async def read_lines(descriptor: int, take: Callable[[str], None]) -> None:
-    """Hand over line by line what comes from a pipe until its end; closes it."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
-    )
-    rest = b""
-    try:
-        while chunk := await reader.read(_LINE_BYTES):
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > _LINE_BYTES:
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                take(line.decode(errors="replace").rstrip("\r"))
-    finally:
-        if rest:
-            take(rest.decode(errors="replace"))
-        transport.close()
-
-
-async def clear_group(group: int) -> None:
-    """Kill what a dead leader left of its process group, and wait until it is gone."""
-    with contextlib.suppress(TimeoutError):  # what the kernel will not let die, we cannot wait for
-        async with asyncio.timeout(_GROUP_SECONDS):
-            while True:
-                if not kill_group(group):
-                    break
-                await asyncio.sleep(_POLL_SECONDS)
-    reap_group(group)
-
-
 def _environment(extra: Mapping[str, str], mark: str) -> dict[str, str]:
     # Python writes its lines at once only to a terminal, and a pipe is none.
     return {**os.environ, "PYTHONUNBUFFERED": "1", **extra, MARK: mark}
@@ -357,15 +341,3 @@ def _describe(code: int) -> str:
     if code >= 0:
         return f"with exit code {code}"
     return f"by signal {-code} ({signal.strsignal(-code)})"
-
-
-# Loaded before any fork: the child must not.
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def _die_with(parent: int, death_signal: int) -> None:
-    """In a new child: have it signalled when its parent dies, and do not begin when that has happened."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, death_signal)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)

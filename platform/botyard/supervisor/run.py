@@ -6,7 +6,7 @@ import inspect
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
 from botyard.errors import BotyardError
 from botyard.supervisor.child import Child, Output, Process, StartError, Step, run_step
@@ -48,6 +48,18 @@ class Supervisor:
         elif now - self._asked_at > _SAME_GESTURE_SECONDS:
             self._hurry.set()
         self._stop.set()
+
+    async def restart(self, names: Collection[str]) -> None:
+        """Restart these processes side by side, each in its own time; returns when all are ready again.
+
+        Raises:
+            StartError: one was not ready in time; it is kept trying.
+        """
+        children = [child for child in self._children if child.process.name in names]
+        outcomes = await asyncio.gather(*(child.restart() for child in children), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def run(self, on_ready: Callable[[], Awaitable[None] | None] | None = None) -> int:
         """Start everything, keep it alive until SIGINT, SIGTERM or `stop`, and leave nothing behind.

@@ -1,5 +1,7 @@
 """Where a method of the Bot API is called."""
 
+from urllib.parse import urlsplit
+
 
 def method_url(api_url: str, token: str, method: str) -> str:
     """The address of a method; it contains the token, so it must appear in no log and no error.
@@ -21,3 +23,11 @@ def base_url(api_url: str) -> str:
     if base.endswith("/test"):
         return base.removesuffix("/test") + "/bot{token}/test"
     return base.removesuffix("/bot") + "/bot{token}"
+
+
+def host_of(api_url: str) -> str:
+    """The host of an address, for sentences; the address itself if it has none."""
+    try:
+        return urlsplit(api_url).hostname or api_url
+    except ValueError:
+        return api_url

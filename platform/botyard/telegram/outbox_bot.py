@@ -4,12 +4,16 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import structlog
 from telegram import Chat, Message
 from telegram.ext import BaseRateLimiter, ExtBot
 from telegram.request import BaseRequest
 from telegram.request._requestparameter import RequestParameter
 
 from botyard.telegram.run import Lane, Send, UpdateRun, current_run
+from botyard.telegram.test_mode import EVERYBODY, Audience, stand_in
+
+log = structlog.get_logger(__name__)
 
 # Calls whose answer nobody needs before the handler goes on. Everything else (get…, uploads, polls, invite links,
 # invoices) goes to Telegram at once.
@@ -32,10 +36,12 @@ class Capture(BaseRateLimiter[Any]):
 
     Args:
         profile: the answer to ``getMe``, so that building an application needs no network.
+        audience: whom calls may reach.
     """
 
-    def __init__(self, profile: dict[str, Any]) -> None:
+    def __init__(self, profile: dict[str, Any], audience: Audience) -> None:
         self._profile = profile
+        self._audience = audience
 
     async def initialize(self) -> None:
         """Nothing to open."""
@@ -56,17 +62,33 @@ class Capture(BaseRateLimiter[Any]):
         if endpoint == "getMe":
             return self._profile
         run = current_run.get(None)
-        if run is None or run.closed or endpoint not in QUEUED:
-            return await callback(*args, **kwargs)
-        params = {}
-        for key, value in data.items():
-            parameter = RequestParameter.from_input(key, value)
-            if parameter.input_files:
-                return await callback(*args, **kwargs)
-            if parameter.value is not None:
-                params[key] = parameter.value
-        run.queue(_as_send(run, endpoint, params))
-        return True
+        if run is not None and run.closed:
+            run = None
+        held_back = self._audience.holds_back(endpoint, data, run.chat_key if run else "")
+        if run is not None and (held_back or endpoint in QUEUED):
+            params, whole = _encoded(data)
+            if whole or held_back:
+                # What is held back is noted too: the outbox records that it was.
+                run.queue(_as_send(run, endpoint, params))
+                return stand_in(endpoint, data, run.last_provisional_id()) if held_back else True
+        if held_back:
+            log.warning("call_held_back", method=endpoint)
+            return stand_in(endpoint, data, 1)  # type: ignore[no-any-return]
+        return await callback(*args, **kwargs)
+
+
+def _encoded(data: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The parameters as JSON, and whether that is all of them: files to upload are not, only their names are kept."""
+    params: dict[str, Any] = {}
+    whole = True
+    for key, value in data.items():
+        parameter = RequestParameter.from_input(key, value)
+        if parameter.input_files:
+            whole = False
+            params[key] = [file.filename for file in parameter.input_files]
+        elif parameter.value is not None:
+            params[key] = parameter.value
+    return params, whole
 
 
 class OutboxBot(ExtBot[Any]):
@@ -77,12 +99,19 @@ class OutboxBot(ExtBot[Any]):
         base_url: the Bot API's base, with ``{token}``.
         request: the pool shared by all bots.
         profile: the answer to ``getMe``.
+        audience: whom its calls may reach.
     """
 
-    def __init__(self, token: str, base_url: str, request: BaseRequest, profile: dict[str, Any]) -> None:
-        super().__init__(
-            token, base_url=base_url, request=request, get_updates_request=request, rate_limiter=Capture(profile)
-        )
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        request: BaseRequest,
+        profile: dict[str, Any],
+        audience: Audience = EVERYBODY,
+    ) -> None:
+        capture = Capture(profile, audience)
+        super().__init__(token, base_url=base_url, request=request, get_updates_request=request, rate_limiter=capture)
 
     async def _send_message(self, endpoint: str, data: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         # python-telegram-bot hands a bare True through, so only here can it become the message handlers expect.
@@ -90,7 +119,8 @@ class OutboxBot(ExtBot[Any]):
         run = current_run.get(None)
         if result is not True or run is None or data.get("inline_message_id"):
             return result
-        from_send = endpoint in _SENDING
+        # Of what is not noted only what was held back comes here as True.
+        from_send = endpoint not in _CHANGING and not endpoint.startswith(("edit", "stop"))
         message_id = run.last_provisional_id() if from_send else data["message_id"]
         message = Message(
             message_id=message_id,

@@ -5,7 +5,7 @@ import sys
 from typing import Final
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 from botyard.settings import Settings
 from botyard.telemetry.redaction import redact
@@ -21,6 +21,13 @@ class _RedactedFormatter(structlog.stdlib.ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+
+def _traceback_below(_: object, __: str, event: EventDict) -> EventDict:
+    """For people a handler's traceback stands below its line, as every other one does."""
+    if traceback := event.pop("traceback", None):
+        event["exception"] = traceback.rstrip()
+    return event
 
 
 def configure_logs(settings: Settings, process: str) -> None:
@@ -39,6 +46,7 @@ def configure_logs(settings: Settings, process: str) -> None:
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
+        shared.append(_traceback_below)
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,0 +1,77 @@
+"""How the polling of each bot goes: one hash per bot in Redis, for whoever is asked why a bot does not answer.
+
+Its shape stands in docs/bots.md.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import redis
+import redis.asyncio
+
+Reason = Literal["", "conflict", "webhook", "token", "flood", "network", "telegram", "full"]
+
+_LIFE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class PollState:
+    """How it goes, as the poller last said.
+
+    Args:
+        reason: why nothing is fetched now; empty while all is well.
+        problem: the same as a sentence with its remedy, without secrets.
+        since: when this began, in milliseconds since the epoch.
+        retry_in: seconds from one try to the next; 0 while all is well.
+    """
+
+    reason: Reason
+    problem: str
+    since: int
+    retry_in: float
+
+
+def _key(telegram_id: int) -> str:
+    return f"by:poll:{telegram_id}"
+
+
+def poll_state(client: "redis.Redis", telegram_id: int) -> PollState | None:
+    """What the poller says of a bot; nothing if no poller has fetched for it within the last minute."""
+    found = {_text(name): _text(value) for name, value in client.hgetall(_key(telegram_id)).items()}
+    if not found:
+        return None
+    reason: Reason = found.get("reason", "")  # type: ignore[assignment]
+    return PollState(reason, found.get("problem", ""), int(found.get("since", 0)), float(found.get("retry_in", 0)))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+async def tell(client: "redis.asyncio.Redis", telegram_id: int, state: PollState) -> None:
+    """Write it down, for a minute unless it is kept alive."""
+    mapping: Mapping[Any, Any] = {
+        "reason": state.reason, "problem": state.problem, "since": state.since, "retry_in": f"{state.retry_in:.1f}"
+    }  # fmt: skip
+    pipe = client.pipeline(transaction=True)
+    pipe.delete(_key(telegram_id))
+    pipe.hset(_key(telegram_id), mapping=mapping)
+    pipe.pexpire(_key(telegram_id), _LIFE_MS)
+    await pipe.execute()
+
+
+async def keep_alive(client: "redis.asyncio.Redis", telegram_id: int) -> None:
+    """What was told is still so."""
+    await client.pexpire(_key(telegram_id), _LIFE_MS)
+
+
+async def forget(client: "redis.asyncio.Redis", telegram_id: int) -> None:
+    """Nobody polls this bot any more."""
+    await client.delete(_key(telegram_id))
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return int(time.time() * 1000)

@@ -1,0 +1,210 @@
+"""The poller against the simulator: what it fetched is in the mailboxes before Telegram may forget it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+import redis
+
+from botyard.bots.poll_state import PollState, poll_state
+from botyard.polling import Poller
+from botyard.settings import Settings
+from tests.factories import FakeTickets, make_bot
+from tests.integration.fake_api import error, fake_api
+from tests.services import Services
+from tests.unit.simulator.process import BOT, TOKEN, Client, eventually
+
+
+class Bench:
+    """One polled bot, one person who writes to it, and a look into its mailbox."""
+
+    def __init__(self, client: Client, valkey: "redis.Redis", settings: Settings, person: int) -> None:
+        self.client, self.valkey, self.settings, self.person = client, valkey, settings, person
+
+    async def write(self, *texts: str) -> None:
+        messages = [{"person_id": self.person, "text": text} for text in texts]
+        await self.client.post("/sim/batch", bot_id=BOT, messages=messages)
+
+    @property
+    def texts(self) -> list[str]:
+        import orjson
+
+        entries: list[str] = self.valkey.lrange(f"by:box:{BOT}:{self.person}", 0, -1)  # type: ignore[assignment]
+        return [orjson.loads(entry.split(" ", 2)[2])["message"]["text"] for entry in entries]
+
+    @property
+    def state(self) -> PollState | None:
+        return poll_state(self.valkey, BOT)
+
+    def reason(self) -> str:
+        return self.state.reason if self.state else "nobody polls"
+
+    async def waiting(self) -> int:
+        return int((await self.client.get("/sim/pending"))["total"])
+
+    @asynccontextmanager
+    async def poller(self, **changes: Any) -> AsyncIterator[None]:
+        poller = Poller(self.settings.model_copy(update={"backoff_seconds": 0.2} | changes), FakeTickets())
+        await poller.look()
+        try:
+            yield
+        finally:
+            await poller.close()
+
+
+@pytest.fixture
+async def bench(client: Client, clean: Services, valkey: "redis.Redis", settings: Settings) -> Bench:
+    make_bot(BOT, token=TOKEN, api_url=client.url)
+    clean.superuser("UPDATE bots SET intake = 'polling'")
+    person = await client.post("/sim/people", first_name="Ann")
+    return Bench(client, valkey, settings, int(person["id"]))
+
+
+@contextmanager
+def refusing(valkey: "redis.Redis") -> Iterator[None]:
+    """Every write is refused, as by a full Redis or a read-only replica."""
+    valkey.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        valkey.config_set("maxmemory", 0)
+
+
+async def test_nothing_is_lost_or_reordered_while_redis_refuses_to_take_it(bench: Bench) -> None:
+    async with bench.poller():
+        await bench.write("1", "2")
+        await eventually(lambda: bench.texts == ["1", "2"])
+        with refusing(bench.valkey):
+            await bench.write("3", "4", "5")
+            await asyncio.sleep(1)  # time enough to forget them, if it did
+            assert bench.texts == ["1", "2"]
+            assert await bench.waiting() >= 3
+        await eventually(lambda: bench.texts == ["1", "2", "3", "4", "5"])
+        await eventually(lambda: _is_zero(bench))
+
+
+async def _is_zero(bench: Bench) -> bool:
+    return await bench.waiting() == 0
+
+
+async def test_a_poller_killed_before_redis_had_them_leaves_them_with_telegram(bench: Bench, clean: Services) -> None:
+    await bench.write("1", "2")
+    environment = {**os.environ, **clean.environment, "BACKOFF_SECONDS": "0.2"}
+    command = (sys.executable, "-m", "botyard.cli", "poller")
+    killed = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        await eventually(lambda: bench.texts == ["1", "2"])
+        with refusing(bench.valkey):
+            await bench.write("3", "4")
+            await asyncio.sleep(0.5)  # it has fetched them and cannot hand them over
+            killed.kill()
+            await killed.wait()
+    finally:
+        if killed.returncode is None:
+            killed.kill()
+    # Its lease would pass by itself, in 20 s.
+    bench.valkey.delete(f"by:polling:{BOT}")
+    await bench.write("5")
+    async with bench.poller():
+        await eventually(lambda: bench.texts == ["1", "2", "3", "4", "5"])
+
+
+async def test_a_full_mailbox_holds_up_the_polling_until_there_is_room(bench: Bench) -> None:
+    async with bench.poller(mailbox_cap=3):
+        await bench.write("1", "2", "3", "4", "5")
+        await eventually(lambda: bench.reason() == "full")
+        assert bench.texts == ["1", "2", "3"]
+        # As if a worker had resolved two.
+        bench.valkey.ltrim(f"by:box:{BOT}:{bench.person}", 2, -1)
+        bench.valkey.hincrby(f"by:bot:{BOT}", "held", -2)
+        await eventually(lambda: bench.texts == ["3", "4", "5"])
+        await eventually(lambda: bench.reason() == "")
+
+
+async def test_another_poller_is_named_and_fetching_goes_on_when_it_stops(bench: Bench) -> None:
+    async def steal() -> None:
+        while True:
+            await bench.client.call("getUpdates", timeout=20)
+
+    async with bench.poller():
+        await eventually(lambda: bench.reason() == "")
+        other = asyncio.create_task(steal())
+        await eventually(lambda: bench.reason() == "conflict")
+        state = bench.state
+        assert state
+        assert "Another program fetches this bot's updates" in state.problem
+        assert TOKEN not in state.problem
+        assert state.retry_in > 0
+        other.cancel()
+        await bench.write("1")
+        await eventually(lambda: bench.texts == ["1"])
+        await eventually(lambda: bench.reason() == "")
+
+
+async def test_a_webhook_set_meanwhile_stays_and_is_named(bench: Bench) -> None:
+    async with bench.poller():
+        await eventually(lambda: bench.reason() == "")
+        await bench.client.call("setWebhook", url="http://127.0.0.1:9/elsewhere")
+        await eventually(lambda: bench.reason() == "webhook")
+        assert bench.state
+        assert "127.0.0.1" in bench.state.problem
+        assert "TAKE_OVER=true" in bench.state.problem
+        assert (await bench.client.call("getWebhookInfo"))["result"]["url"]
+    async with bench.poller(take_over=True):
+        await eventually(lambda: bench.reason() == "")
+        assert not (await bench.client.call("getWebhookInfo"))["result"]["url"]
+        await bench.write("1")
+        await eventually(lambda: bench.texts == ["1"])
+
+
+async def test_a_bot_of_reactions_is_asked_for_by_its_kind_and_only_then(bench: Bench, clean: Services) -> None:
+    clean.superuser("UPDATE bots SET kind = 'tests.integration.test_polling:takes_members'")
+    async with bench.poller():
+        await eventually(lambda: bench.reason() == "")
+        info = (await bench.client.call("getWebhookInfo"))["result"]
+        assert info["allowed_updates"] == ["chat_member", "edited_message", "message"]
+
+
+def takes_members(application: Any) -> None:
+    from telegram.ext import ChatMemberHandler, CommandHandler
+
+    async def handle(update: Any, context: Any) -> None:
+        pass
+
+    application.add_handler(CommandHandler("start", handle))
+    application.add_handler(ChatMemberHandler(handle, ChatMemberHandler.CHAT_MEMBER))
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        (error(401, "Unauthorized"), "token", "does not accept the bot's token any more"),
+        (error(502, "Bad Gateway"), "network", "does not answer"),
+        (error(429, "Too Many Requests", retry_after=1), "flood", "asks to wait for 1 s"),
+    ],
+)
+async def test_every_trouble_is_explained_and_passes(
+    clean: Services, settings: Settings, valkey: "redis.Redis", answer: Any, reason: str, words: str
+) -> None:
+    async with fake_api() as api:
+        make_bot(BOT, token=TOKEN, api_url=api.url)
+        clean.superuser("UPDATE bots SET intake = 'polling'")
+        bench = Bench(None, valkey, settings, 0)  # type: ignore[arg-type]
+        api.script[:] = [answer]
+
+        async def answer_nothing(*_: Any) -> Any:
+            from aiohttp import web
+
+            await asyncio.sleep(0.05)
+            return web.json_response({"ok": True, "result": []})
+
+        api.script += [answer_nothing] * 1000
+        async with bench.poller():
+            await eventually(lambda: bench.reason() == reason)
+            assert bench.state
+            assert words in bench.state.problem
+            await eventually(lambda: bench.reason() == "")
