@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.e2e.yard import Simulator
@@ -55,7 +55,8 @@ class Stage:
 
     def says(self, text: str, **more: Any) -> int:
         """The bot writes to Alex; the message's id."""
-        return int(self.call("sendMessage", **{"chat_id": self.alex, "text": text} | more)["message_id"])
+        params: dict[str, Any] = {"chat_id": self.alex, "text": text} | more
+        return int(self.call("sendMessage", **params)["message_id"])
 
     def hears(self, text: str, *, person: int = 0, bot: int = BOT, **more: Any) -> dict[str, Any]:
         """A person writes to the bot, past the page."""

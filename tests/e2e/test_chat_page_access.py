@@ -1,5 +1,7 @@
 """axe finds nothing on the chat page, in both themes, wherever a person gets to."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,7 +20,7 @@ TEXT = (
 
 def everything(stage: Stage) -> None:
     """One message of every kind, from both sides."""
-    alex = {"chat_id": stage.alex}
+    alex: dict[str, Any] = {"chat_id": stage.alex}
     stage.call("setMyCommands", commands=[{"command": "start", "description": "Begin"}])
     own = stage.hears("Hello, it is me. /start")["message_id"]
     inline = [[{"text": "Press", "callback_data": "a"}, {"text": "Open", "url": "https://a.b/"}]]
@@ -39,7 +41,7 @@ def everything(stage: Stage) -> None:
     stage.call("sendDice", **alex)
     stage.call("sendPoll", question="Which?", options=[{"text": "One"}, {"text": "Two"}], **alex)
     price = [{"label": "Kennel", "amount": 100}]
-    bill = {"title": "Kennel", "description": "Oak", "payload": "k", "currency": "XTR", "prices": price}
+    bill: dict[str, Any] = {"title": "Kennel", "description": "Oak", "payload": "k", "currency": "XTR", "prices": price}
     stage.call("sendInvoice", **alex, **bill)
     update = stage.hears("/crash")["update_id"]
     stage.simulator.post("/sim/notes", bot_id=BOT, update_id=update, title="ValueError", text="Traceback")

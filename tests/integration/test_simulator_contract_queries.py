@@ -64,7 +64,10 @@ async def test_how_a_bot_presents_itself(bot: telegram.Bot, place: dict[str, Any
 
 
 async def test_polls(bot: telegram.Bot, client: Client, place: dict[str, Any]) -> None:
-    options = ["Red", telegram.InputPollOption("*Blue*", text_parse_mode="MarkdownV2")]
+    options: list[str | telegram.InputPollOption] = [
+        "Red",
+        telegram.InputPollOption("*Blue*", text_parse_mode="MarkdownV2"),
+    ]
     message = await bot.send_poll(place["person_id"], "Which?", options, is_anonymous=False, open_period=60)
     await client.post("/sim/vote", **place, message_id=message.message_id, options=[1])
     answer = (await newest(bot)).poll_answer

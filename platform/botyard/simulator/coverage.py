@@ -19,8 +19,7 @@ REFUSING = "Refuse, in Telegram's words."
 
 
 def table() -> str:
-    """Return the methods that the simulator has, each with what its docstring says first, and
-    those it lacks."""
+    """Return the methods that the simulator has, with what their docstrings say first, and those it lacks."""
     names = schema.names()
     present = {names[key]: _summary(function) for key, function in REGISTRY.items()}
     present["getUpdates"] = _summary(Polling.get_updates)

@@ -91,9 +91,17 @@ def replay_update(world: World, bot: Bot, kind: str, payload: Json, *, update_id
 
 def _place(payload: Json) -> tuple[int, int]:
     """Return chat and person of an update, as far as it names them."""
-    chat = payload.get("chat") or (payload.get("message") or {}).get("chat") or {}
-    user = payload.get("from") or payload.get("user") or {}
-    return int(chat.get("id", 0)), int(user.get("id", 0))
+    chat_id = _id_in(payload.get("chat")) or _id_in(_inner(payload.get("message")).get("chat"))
+    return chat_id, _id_in(payload.get("from")) or _id_in(payload.get("user"))
+
+
+def _id_in(value: object) -> int:
+    found = _inner(value).get("id")
+    return found if isinstance(found, int) else 0
+
+
+def _inner(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
 def _lane(kind: str, payload: Json, chat_id: int, user_id: int) -> str:

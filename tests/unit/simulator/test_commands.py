@@ -21,7 +21,7 @@ def seen(stage: Stage, **place: Any) -> list[str]:
 def test_in_a_private_chat_the_narrowest_scope_wins_and_in_it_the_language(stage: Stage) -> None:
     stage.write()
     stage.person.language_code = "de-AT"
-    steps = [
+    steps: list[tuple[str, str, dict[str, Any]]] = [
         ("default", "", {"type": "default"}),
         ("default_de", "de", {"type": "default"}),
         ("private", "", {"type": "all_private_chats"}),
@@ -39,7 +39,7 @@ def test_in_a_private_chat_the_narrowest_scope_wins_and_in_it_the_language(stage
 
 def test_in_a_group_administrators_and_single_members_have_lists_of_their_own(stage: Stage) -> None:
     group = stage.world.add_group("Friends", [stage.person.id, stage.bot.id])
-    place = {"chat_id": group.id}
+    place: dict[str, Any] = {"chat_id": group.id}
     set_for(stage, "private", type="all_private_chats")
     assert seen(stage, **place) == []
     set_for(stage, "groups", type="all_group_chats")

@@ -83,7 +83,8 @@ def test_a_group_becomes_a_supergroup_on_the_next_message(stage: Stage, faults: 
     assert not strikes(faults, chat_id=group.id)[0]
 
 
-def test_a_person_deletes_the_account_on_the_next_message(stage: Stage, faults: Faults) -> None:
+@pytest.mark.usefixtures("faults")
+def test_a_person_deletes_the_account_on_the_next_message(stage: Stage) -> None:
     order(stage, "/sim/faults", fault="deactivate")
     assert change(stage, stage.person.id).description == "Forbidden: user is deactivated"
 

@@ -48,7 +48,8 @@ def test_a_game_is_sent_by_inline_mode_and_scored_by_its_inline_id(stage: Stage,
     assert stage.call("getGameHighScores", **game, user_id=stage.person.id) == []
 
 
-def test_unknown_games_and_messages_are_refused(stage: Stage, game: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("game")
+def test_unknown_games_and_messages_are_refused(stage: Stage) -> None:
     words = stage.refusal("sendGame", chat_id=stage.person.id, game_short_name="go")
     assert words == "Bad Request: GAME_SHORTNAME_INVALID"
     params = {"chat_id": stage.person.id, "user_id": stage.person.id, "score": 1}

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from botyard.simulator import schema
+from botyard.simulator.forms import Upload
 from botyard.simulator.images import blank_picture
 from tests.unit.simulator.asking import order, told, updates
 from tests.unit.simulator.conftest import Stage
@@ -10,13 +11,14 @@ from tests.unit.simulator.shapes import assert_shape
 
 KEYBOARD = {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]}
 TEXT = {"message_text": "<b>Hi</b>", "parse_mode": "HTML"}
-ARTICLE = {"type": "article", "id": "1", "title": "Greet", "input_message_content": TEXT}
+ARTICLE: dict[str, Any] = {"type": "article", "id": "1", "title": "Greet", "input_message_content": TEXT}
 PICTURE = "https://example.org/a.jpg"
-URLS = {
+FILM = "https://example.org/a.mp4"
+URLS: dict[str, dict[str, Any]] = {
     "photo": {"photo_url": PICTURE, "thumbnail_url": PICTURE, "caption": "c"},
     "gif": {"gif_url": "https://example.org/a.gif", "thumbnail_url": PICTURE},
     "mpeg4_gif": {"mpeg4_url": "https://example.org/a.mp4", "thumbnail_url": PICTURE, "mpeg4_width": 7},
-    "video": {"video_url": "https://example.org/a.mp4", "mime_type": "video/mp4", "thumbnail_url": PICTURE, "title": "v"},
+    "video": {"video_url": FILM, "mime_type": "video/mp4", "thumbnail_url": PICTURE, "title": "v"},
     "audio": {"audio_url": "https://example.org/a.mp3", "title": "La", "performer": "Ann"},
     "voice": {"voice_url": "https://example.org/a.ogg", "title": "v"},
     "document": {"document_url": "https://example.org/a.pdf", "mime_type": "application/pdf", "title": "d"},
@@ -24,6 +26,8 @@ URLS = {
     "venue": {"latitude": 1.5, "longitude": 2, "title": "Café", "address": "Street 1"},
     "contact": {"phone_number": "+123", "first_name": "Bob"},
 }  # fmt: skip
+
+UNREAD = "can't parse inline query result: "
 
 
 def ask(stage: Stage, query: str = "hello", **params: Any) -> str:
@@ -109,8 +113,6 @@ def test_a_file_that_the_bot_has_is_offered_by_its_id(stage: Stage) -> None:
 
 
 def keep_photo(stage: Stage) -> str:
-    from botyard.simulator.forms import Upload
-
     upload = Upload("a.png", "image/png", blank_picture(64, 64))
     message = stage.call("sendPhoto", chat_id=stage.person.id, photo=upload)
     return str(message["photo"][-1]["file_id"])
@@ -119,13 +121,13 @@ def keep_photo(stage: Stage) -> str:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        ({"id": "1"}, 'can\'t parse inline query result: Can\'t find field "type"'),
-        ({"type": "article", "id": "1", "title": "x"}, 'can\'t parse inline query result: Can\'t find field "message_text"'),
-        ({"type": "moon", "id": "1"}, 'can\'t parse inline query result: type "moon" is unsupported for the inline query result'),
+        ({"id": "1"}, UNREAD + 'Can\'t find field "type"'),
+        ({"type": "article", "id": "1", "title": "x"}, UNREAD + 'Can\'t find field "message_text"'),
+        ({"type": "moon", "id": "1"}, UNREAD + 'type "moon" is unsupported for the inline query result'),
         (ARTICLE | {"id": ""}, "RESULT_ID_INVALID"),
         (ARTICLE | {"id": "x" * 65}, "RESULT_ID_INVALID"),
-        ({"type": "contact", "id": "1", "phone_number": "1"}, 'can\'t parse inline query result: Can\'t find field "first_name"'),
-        ("x", "can't parse inline query result: Inline query result must be an object"),
+        ({"type": "contact", "id": "1", "phone_number": "1"}, UNREAD + 'Can\'t find field "first_name"'),
+        ("x", UNREAD + "Inline query result must be an object"),
     ],
 )  # fmt: skip
 def test_a_wrong_result_is_refused(stage: Stage, result: Any, words: str) -> None:

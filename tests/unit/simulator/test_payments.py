@@ -11,12 +11,13 @@ from tests.unit.simulator.asking import order, told, updates
 from tests.unit.simulator.conftest import Stage
 from tests.unit.simulator.shapes import assert_shape
 
-STARS = {
+STARS: dict[str, Any] = {
     "title": "Tea", "description": "A cup", "payload": "tea-1", "currency": "XTR",
     "prices": [{"label": "Tea", "amount": 5}],
 }  # fmt: skip
-MONEY = STARS | {
-    "currency": "EUR", "provider_token": "provider", "prices": [{"label": "Tea", "amount": 300}, {"label": "-", "amount": -50}],
+MONEY: dict[str, Any] = STARS | {
+    "currency": "EUR", "provider_token": "provider",
+    "prices": [{"label": "Tea", "amount": 300}, {"label": "-", "amount": -50}],
 }  # fmt: skip
 ADDRESS = {
     "country_code": "AT",

@@ -10,8 +10,8 @@ from tests.unit.simulator.conftest import Stage
 from tests.unit.simulator.shapes import assert_shape
 
 OPTIONS = ["Red", {"text": "*Blue*", "text_parse_mode": "MarkdownV2"}, "Green"]
-REGULAR = {"question": "Which?", "options": OPTIONS}
-QUIZ = REGULAR | {
+REGULAR: dict[str, Any] = {"question": "Which?", "options": OPTIONS}
+QUIZ: dict[str, Any] = REGULAR | {
     "type": "quiz",
     "correct_option_ids": [1],
     "explanation": "_Because_",
