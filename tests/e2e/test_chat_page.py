@@ -318,3 +318,29 @@ def test_nothing_that_others_write_becomes_markup(stage: Stage) -> None:
     expect(page.get_by_role("dialog")).to_contain_text(HOSTILE)
     assert page.evaluate("window.broken") is None
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_who_is_in_a_group_and_who_leads_it(stage: Stage) -> None:
+    bea = stage.person("Bea")
+    group = {"title": "Dogs", "member_ids": [stage.alex, bea], "bot_ids": [BOT], "creator_id": stage.alex}
+    chat = stage.simulator.post("/sim/groups", **group)["id"]
+    page = stage.open()
+    page.locator(".open", has_text="Dogs").click()
+    expect(page.locator(".subtitle")).to_contain_text("3 members")
+    page.get_by_role("button", name="About this chat").click()
+    page.get_by_role("button", name="What to do with Kennel demo").click()
+    page.get_by_role("menuitem", name="Make administrator").click()
+    expect(page.locator(".subtitle")).to_contain_text("Group")
+    message_id = stage.says("The rules", chat_id=chat)
+    stage.call("pinChatMessage", chat_id=chat, message_id=message_id)
+    expect(page.get_by_role("button", name="Pinned: The rules")).to_be_visible()
+    page.get_by_role("button", name="About this chat").click()
+    page.get_by_role("button", name="What to do with Bea").click()
+    page.get_by_role("menuitem", name="Remove from the chat").click()
+    expect(page.locator(".service").last).to_contain_text("Alex removed Bea")
+    page.get_by_role("button", name="About this chat").click()
+    page.get_by_role("button", name="Leave").click()
+    page.get_by_role("dialog", name="Leave Dogs?").get_by_role("button", name="Leave").click()
+    expect(page.get_by_text("You are not a member.")).to_be_visible()
+    page.get_by_role("button", name="Join", exact=True).click()
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()

@@ -44,3 +44,5 @@ def test_what_cannot_be_replayed_is_refused(stage: Stage) -> None:
     assert "ask for fresh" in told(stage, "/sim/replay", **bot, update_id=update_id)
     assert "no update 5" in told(stage, "/sim/replay", **bot, update_id=5)
     assert "one field" in told(stage, "/sim/replay", **bot, update={"update_id": 5})
+    assert "lacks 'id'" in told(stage, "/sim/replay", **bot, update={"poll": {}})
+    assert "one field" in told(stage, "/sim/replay", **bot, update={"moon": {}})

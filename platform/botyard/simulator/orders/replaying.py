@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from botyard.simulator import schema
 from botyard.simulator.errors import ControlError
 from botyard.simulator.model import Bot, Json
 from botyard.simulator.orders.naming import Order, the_bot
@@ -35,7 +36,7 @@ def replay(simulator: Simulator, params: Params) -> Json:
     bot = the_bot(simulator, params)
     update = params.dictionary("update") or _recorded(simulator, bot, params.integer("update_id"))
     kinds = [name for name in update if name != "update_id"]
-    if len(kinds) != 1 or not isinstance(update[kinds[0]], dict):
+    if len(kinds) != 1 or kinds[0] not in schema.types()["Update"] or not isinstance(update[kinds[0]], dict):
         raise ControlError(400, "update must have update_id and one field with what happened")
     fresh = params.flag("fresh") or not isinstance(update.get("update_id"), int)
     if not fresh and not bot.webhook:
@@ -43,7 +44,10 @@ def replay(simulator: Simulator, params: Params) -> Json:
     if not fresh and update["update_id"] in bot.pending:
         raise ControlError(409, f"update {update['update_id']} is still on its way")
     update_id = None if fresh else int(update["update_id"])
-    made = replay_update(simulator.world, bot, kinds[0], update[kinds[0]], update_id=update_id)
+    try:
+        made = replay_update(simulator.world, bot, kinds[0], update[kinds[0]], update_id=update_id)
+    except KeyError as missing:
+        raise ControlError(400, f"the update lacks {missing}, which tells its queue") from None
     return {"update_id": made, "kind": kinds[0]}
 
 

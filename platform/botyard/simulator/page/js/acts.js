@@ -209,6 +209,7 @@ export class Acts {
     if (column.isPrivate || !view.chat) return null;
     const me = view.chat.members.find(({ id }) => id === column.personId);
     if (!me && view.chat.members_total <= view.chat.members.length) return ["You are not a member.", "Join", () => this.join()];
+    if (!view.chat.members.some(({ is_bot: isBot }) => isBot) && me) return ["No bot is here to hear you.", "Add a bot", () => this.about()];
     if (view.chat.type === "channel" && me && !["creator", "administrator"].includes(me.status)) return ["Only administrators write here."];
     return null;
   }
@@ -233,6 +234,10 @@ export class Acts {
     ];
     if (told) entries.push({ icon: "copy", label: "Copy text", onclick: () => copy(told.text ?? told.caption) });
     if (own && told) entries.push({ icon: "edit", label: "Edit", onclick: () => this.column.composer.edit(told) });
+    const me = this.column.view.chat?.members.find(({ id }) => id === this.column.personId);
+    if (!this.column.isPrivate && ["creator", "administrator"].includes(me?.status)) {
+      entries.push({ icon: "pin", label: "Pin", onclick: () => this.try("/sim/pin", { message_id: message.message_id }) });
+    }
     if (own || this.column.isPrivate) {
       entries.push({ icon: "trash", label: "Delete", danger: true, onclick: () => messages.forEach((one) => this.remove(one)) });
     }

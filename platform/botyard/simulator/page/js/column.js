@@ -100,6 +100,7 @@ export class Column {
     if (sign === this.headSign) return;
     this.headSign = sign;
     this.node.setAttribute("aria-label", `Chat ${this.title}`);
+    this.scroller.setAttribute("aria-label", `Conversation in ${this.title}`);
     this.top.replaceChildren(...parts.filter(Boolean));
   }
 

@@ -30,6 +30,7 @@ export function duration(seconds = 0) {
 }
 
 export function span(seconds) {
+  if (seconds < 0.001) return "under 1 ms";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 90) return `${seconds.toFixed(1)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;

@@ -25,6 +25,7 @@ export class ChatList {
   }
 
   unread(chat) {
+    if (!chat.inside) return 0;
     const seen = this.app.memory.seen(this.app.session.person.id, keyOf(chat));
     // A chat that began anew has smaller ids than what was seen.
     const since = seen > (chat.last?.message_id ?? 0) ? 0 : seen;

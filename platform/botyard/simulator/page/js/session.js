@@ -4,6 +4,8 @@ import { get, post } from "./api.js";
 
 const RETRY_AFTER = 1000;
 const BETWEEN_LOOKS = 120;
+// Under load the page may take only a part of the simulator's time.
+const SHARE = 0.2;
 const WAIT = 25;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -109,11 +111,13 @@ export class Session extends EventTarget {
         const changed = news.reset ? null : news.chats.map(keyOf);
         const rest = news.sign !== place.sign;
         place = { epoch: news.epoch, after: news.place, sign: news.sign };
+        const began = performance.now();
         await this.load();
+        const took = performance.now() - began;
         if (changed === null || changed.length > 0) this.tell("chats", changed);
         if (rest) this.tell("rest");
         this.tell("away", false);
-        await sleep(BETWEEN_LOOKS);
+        await sleep(Math.max(BETWEEN_LOOKS, took / SHARE));
       } catch {
         this.tell("away", true);
         place.epoch = "";
