@@ -18,8 +18,10 @@ from tests.unit.simulator.test_polls import QUIZ
 from tests.unit.simulator.test_tapping import BUTTONS
 
 NESTED: list[Any] = [
-    *GARBAGE, [None], [{"text": 5}], [{"label": "x", "amount": []}], {"text": "x", "start_parameter": 5}, [True], [10**18],
-    {"type": "web_app", "text": "x", "web_app": 5}, [{"id": "x", "title": "x", "prices": 5}], {"latitude": [], "longitude": 0},
+    *GARBAGE, [None], [{"text": 5}], [{"label": "x", "amount": []}], {"text": "x", "start_parameter": 5},
+    [True], [10**18],
+    {"type": "web_app", "text": "x", "web_app": 5}, [{"id": "x", "title": "x", "prices": 5}],
+    {"latitude": [], "longitude": 0},
     [{"command": [], "description": "x"}], {"shipping_address": 5}, {"update_id": [], "message": {"chat": 5}},
     {"message": {"chat": {"id": "x"}, "from": []}}, [[1]], ["1"], {"type": "quiz"},
 ]  # fmt: skip
