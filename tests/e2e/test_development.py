@@ -28,6 +28,7 @@ class Workshop:
         run.environment |= {
             "PYTHONPATH": f"{folder}:{folder / 'platform'}",
             "BACKOFF_SECONDS": "0.2",
+            "LOG_FORMAT": "console",
             "LIMIT_PRIVATE_BURST": "1000",
         }
         run.folder = folder
@@ -98,6 +99,10 @@ def test_changes_take_effect_errors_are_named_and_nothing_is_lost(run: Run, tmp_
     traceback = lines()[0]
     assert "| " in traceback  # a line of its own behind the worker's name, not one of many within a string
     assert "\\n" not in traceback
+    bot = shop.simulator.get("/sim/bots")["bots"][0]["id"]
+    address = f"/sim/notes?bot_id={bot}&chat_id={PERSON}"
+    shop.wait(lambda: bool(shop.simulator.get(address)["notes"]), "the chat page has it beside the chat")
+    assert "in echo" in shop.simulator.get(address)["notes"][0]["text"]
     run.interrupt()
 
 

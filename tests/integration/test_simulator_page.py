@@ -146,3 +146,13 @@ async def test_a_note_finds_its_message_by_the_update(client: Client) -> None:
     async with client.session.post(f"{client.url}/sim/notes", json={"bot_id": BOT, "title": "lost"}) as response:
         assert response.status == 404
         assert "update_id" in (await response.json())["error"]
+
+
+async def test_who_asks_is_among_the_people_however_many_came_later(client: Client) -> None:
+    dora = await a_person(client)
+    crowd = [{"person_id": 6_000_000_000 + number, "text": "hi"} for number in range(250)]
+    await client.post("/sim/batch", bot_id=BOT, messages=crowd)
+    found = await client.get("/sim/chats", person_id=dora)
+    assert found["people"][0]["id"] == dora
+    assert len(found["people"]) == 201
+    assert found["people_total"] > 250

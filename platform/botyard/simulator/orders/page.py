@@ -17,7 +17,8 @@ TITLE_LIMIT = 300
 def list_chats(simulator: Simulator, params: Params) -> Json:
     """``GET /sim/chats``: all that one person (``person_id``) sees on the left: people, bots, chats."""
     world, person = simulator.world, the_person(simulator, params)
-    people = list(world.people.values())[-PEOPLE_SHOWN:]
+    newest = list(world.people.values())[-PEOPLE_SHOWN:]
+    people = newest if person in newest else [person, *newest]
     private = [_entry(simulator, world.chats.get((bot.id, person.id)), person, bot.id) for bot in world.bots.values()]
     shared = [_entry(simulator, chat, person) for chat in world.groups.values() if not chat.migrated_to]
     return {
