@@ -109,7 +109,7 @@ class Stage:
         self.process.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; without one the tests are skipped, but fail in CI."""
     found = shutil.which("chromium")
@@ -118,6 +118,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    # Of a module and not of the session: while Playwright runs, no asynchronous test can.
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=found, headless=True, args=list(QUIET))
         yield launched
