@@ -1,61 +1,73 @@
 #!lua flags=allow-oom
--- Permits for several sends of one bot. A send passes all its scopes or takes from none of them.
--- ARGV: bot, private burst, private ms per send, group sends, bulk ms per send, then per send: chat, budget, bulk.
--- A budget is 'm' for messages, 'e' for edits, '' for what is not limited. Answers with the milliseconds to wait.
+-- Permits for several sends of one bot, each for a moment within the horizon, or the moment to ask again.
+-- A send passes all its scopes or takes from none of them. All times are milliseconds.
+-- ARGV: bot, horizon, private burst, private spacing, group sends, group window, bulk spacing, paid spacing, then per send:
+-- chat, budget, rate, weight. chat '' asks the bot's own closing only; budget is 'm' messages, 'e' edits, '' none;
+-- rate is 'b' bulk, 'p' paid bulk, '' none.
+-- Answers with the names of the permits' beginning, then per send: 1 or 0, and the microseconds until its moment.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
-local bot, burst, private_ms, group_sends, bulk_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local minute = 60000
+local bot, horizon, burst, private_ms, group_sends, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local spacing = { b = tonumber(ARGV[7]), p = tonumber(ARGV[8]) }
+local base, shut = 'by:lim:' .. bot, 'by:closed:' .. bot
+local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
+local permits = string.format('%d', T[1] * 1000000 + T[2])
+local ahead = {}
 
-local function closed(key)
-  local until_ms = redis.call('GET', key)
-  return until_ms and math.max(tonumber(until_ms) - now, 0) or 0
+local function moment(key)
+  return tonumber(redis.call('GET', key) or '0')
 end
 
--- Spacing with a burst (GCRA): the stored moment is when the bucket would be full again.
-local function spaced(key, ms, size)
-  local full = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  return math.max(full - now - ms * (size - 1), 0), full + ms
+local function put(key, at)
+  redis.call('SET', key, string.format('%.3f', at), 'PX', math.max(math.ceil(at - now), 0) + 1000)
 end
 
-local waits = {}
-for i = 6, #ARGV, 3 do
-  local chat, budget, bulk = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
-  local base = 'by:lim:' .. bot
-  local wait = math.max(closed('by:closed:' .. bot), closed('by:closed:' .. bot .. ':' .. chat))
-  local group = string.sub(chat, 1, 1) == '-' or string.sub(chat, 1, 1) == '@'
+-- The log of a group holds the moments of its sends, future ones too; a new one never comes before the newest.
+local function group_opens(key, weight)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
+  local newest = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
+  local leaves = redis.call('ZRANGE', key, weight - 1 - group_sends, weight - 1 - group_sends, 'WITHSCORES')[2]
+  return math.max(tonumber(newest or '0'), leaves and tonumber(leaves) + window or 0)
+end
+
+local answer = { permits }
+for i = 9, #ARGV, 4 do
+  local chat, budget, rate, weight = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local first = string.sub(chat, 1, 1)
+  local group = first == '-' or first == '@'
   local key = base .. ':' .. budget .. ':' .. chat
-  local chat_full, bulk_full
-  if budget ~= '' then
-    if group then
-      redis.call('ZREMRANGEBYSCORE', key, '-inf', now - minute)
-      if redis.call('ZCARD', key) >= group_sends then
-        wait = math.max(wait, tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]) + minute - now)
-      end
-    else
-      local own
-      own, chat_full = spaced(key, private_ms, burst)
-      wait = math.max(wait, own)
-    end
+  local at, full = math.max(now, bot_opens), nil
+  if chat ~= '' then at = math.max(at, tonumber(redis.call('ZSCORE', shut, chat) or '0')) end
+  if budget ~= '' and group then
+    weight = math.min(weight, group_sends)
+    at = math.max(at, group_opens(key, weight))
+  elseif budget ~= '' then
+    -- Spacing with a burst (GCRA): the stored moment is when the whole burst is there again.
+    weight = math.min(weight, burst)
+    full = moment(key)
+    at = math.max(at, full - private_ms * (burst - weight))
   end
-  if bulk then
-    local own
-    own, bulk_full = spaced(base .. ':bulk', bulk_ms, 1)
-    wait = math.max(wait, own)
-  end
-  if wait <= 0 then
+  local next_bulk = rate ~= '' and math.max(moment(base .. ':' .. rate), now) or now
+  -- A chat that must wait longer than the next free bulk moment would waste the moments in between.
+  local waits_for_chat = rate ~= '' and at > next_bulk + spacing[rate]
+  local go = math.max(at, next_bulk)
+  if go - now <= horizon and not waits_for_chat then
     if budget ~= '' and group then
-      redis.call('ZADD', key, now, string.format('%.3f:%d', now, i))
-      redis.call('PEXPIRE', key, minute)
-    elseif chat_full then
-      redis.call('SET', key, string.format('%.3f', chat_full), 'PX', math.ceil(chat_full - now) + 1000)
+      for n = 1, weight do redis.call('ZADD', key, go, permits .. ':' .. i .. ':' .. n) end
+      redis.call('PEXPIRE', key, math.ceil(go - now + window))
+    elseif full then
+      put(key, math.max(full, go) + private_ms * weight)
     end
-    if bulk_full then
-      redis.call('SET', base .. ':bulk', string.format('%.3f', bulk_full), 'PX', math.ceil(bulk_full - now) + 1000)
-    end
-    waits[#waits + 1] = 0
+    if rate ~= '' then put(base .. ':' .. rate, go + spacing[rate] * weight) end
+    answer[#answer + 1] = 1
   else
-    waits[#waits + 1] = math.ceil(wait)
+    if rate ~= '' and not waits_for_chat then
+      -- Those that are refused together come back one after the other.
+      go = math.max(go, ahead[rate] or 0)
+      ahead[rate] = go + spacing[rate] * weight
+    end
+    answer[#answer + 1] = 0
   end
+  answer[#answer + 1] = math.ceil((go - now) * 1000)
 end
-return waits
+return answer

@@ -1,5 +1,7 @@
 """Telegram's limits, shared by all processes: one atomic step in Redis, by Redis' clock. See docs/delivery.md."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,55 +12,126 @@ from redis.asyncio import Redis
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
 
+HORIZON_SECONDS: Final = 0.25
+"""A permit is given for a moment at most so far ahead: nobody sleeps longer over one."""
 _MESSAGES: Final = "m"
 _EDITS: Final = "e"
-_FREE: Final = ""
+_NONE: Final = ""
+_BULK: Final = "b"
+_PAID: Final = "p"
+_LATE_SECONDS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What is asked for one send."""
+    """What is asked for one send.
+
+    Args:
+        chat: whose closing and budget count; empty for answers, which no chat's limit concerns.
+        budget: messages and edits of a chat have one each; empty: none.
+        rate: the bot's rate for bulk sends, free or paid; empty: none.
+        weight: how many sends it counts as.
+    """
 
     chat: str
     budget: str
-    bulk: bool
+    rate: str = _NONE
+    weight: int = 1
 
 
-def permission(method: str, chat: str, lane: Lane) -> Permission:
-    """What a call needs: messages and edits have a budget each per chat; answers and deletions have none."""
-    if method.startswith(("send", "copy", "forward")):
-        return Permission(chat, _MESSAGES, lane is Lane.BULK)
-    return Permission(chat, _EDITS if method.startswith("edit") else _FREE, bulk=False)
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The answer: go at a moment, or ask again then.
+
+    Args:
+        wanted: what was asked for.
+        granted: whether it may go.
+        at: that moment, by this process' monotonic clock, in seconds.
+        name: what the permit is called in Redis.
+    """
+
+    wanted: Permission
+    granted: bool
+    at: float
+    name: str
+
+    @property
+    def wait(self) -> float:
+        """Seconds from now until its moment; 0.0 when that is here."""
+        return max(self.at - time.monotonic(), 0.0)
 
 
 class Limiter:
-    """Reserve or be told when: it never waits itself.
+    """Reserve or be told when: asking never waits.
 
     Args:
         redis: an asyncio client.
         settings: the limits.
+        window: the seconds that a group's limit is for.
     """
 
-    def __init__(self, redis: "Redis", settings: Settings) -> None:
+    def __init__(self, redis: "Redis", settings: Settings, window: float = 60.0) -> None:
         folder = files("botyard")
-        self._reserve = redis.register_script((folder / "limiter.lua").read_text(encoding="utf-8"))
-        self._close = redis.register_script((folder / "limiter_close.lua").read_text(encoding="utf-8"))
+        self._reserve, self._late, self._close = (
+            redis.register_script((folder / f"{name}.lua").read_text(encoding="utf-8"))
+            for name in ("limiter", "limiter_late", "limiter_close")
+        )
+        self._forward = settings.limit_forward_weight
         self._limits = (
+            HORIZON_SECONDS * 1000,
             settings.limit_private_burst,
             1000 / settings.limit_private_per_second,
             settings.limit_group_per_minute,
+            window * 1000,
             1000 / settings.limit_bulk_per_second,
+            1000 / settings.limit_paid_per_second,
         )
+        self._closing = (settings.limit_refused_chats, settings.limit_refused_seconds * 1000)
 
-    async def reserve(self, bot: int, wanted: Sequence[Permission]) -> list[float]:
-        """For each send 0.0 (it may go now) or the seconds until it is worth asking again."""
+    def permission(self, method: str, chat: str, lane: Lane, *, paid: bool = False) -> Permission:
+        """What a call needs: messages and edits have a budget each per chat; answers and deletions have none.
+
+        Args:
+            method: of the Bot API.
+            chat: where it goes.
+            lane: bulk sends also share the bot's rate.
+            paid: it says ``allow_paid_broadcast``.
+        """
+        if method.startswith("answer"):
+            return Permission("", _NONE)
+        if method.startswith(("send", "copy", "forward")) and method != "sendChatAction":
+            rate = (_PAID if paid else _BULK) if lane is Lane.BULK else _NONE
+            return Permission(chat, _MESSAGES, rate, self._forward if method.startswith("forward") else 1)
+        return Permission(chat, _EDITS if method.startswith("edit") else _NONE)
+
+    async def reserve(self, bot: int, wanted: Sequence[Permission]) -> list[Permit]:
+        """Ask for several sends of one bot at once."""
         if not wanted:
             return []
         args: list[str | int | float] = [bot, *self._limits]
         for one in wanted:
-            args += (one.chat, one.budget, int(one.bulk))
-        return [wait / 1000 for wait in await self._reserve(args=args)]
+            args += (one.chat, one.budget, one.rate, one.weight)
+        # Before the question, so that a slow answer counts as lateness.
+        asked = time.monotonic()
+        names, *found = await self._reserve(args=args)
+        return [
+            Permit(one, bool(granted), asked + micros / 1e6, f"{names.decode()}:{9 + 4 * number}")
+            for number, (one, granted, micros) in enumerate(zip(wanted, found[::2], found[1::2], strict=True))
+        ]
 
-    async def close(self, bot: int, chat: str, seconds: float) -> None:
-        """Telegram refused a chat with 429: nothing goes there before the deadline, not even after a restart."""
-        await self._close(args=(bot, chat, int(seconds * 1000)))
+    async def come(self, bot: int, permit: Permit) -> None:
+        """Sleep until a permit's moment; if that has passed, move what follows, so that no window holds too many."""
+        if wait := permit.wait:
+            await asyncio.sleep(wait)
+        late, wanted = time.monotonic() - permit.at, permit.wanted
+        if late > _LATE_SECONDS and (wanted.budget or wanted.rate):
+            args = (bot, wanted.chat, wanted.budget, wanted.rate, wanted.weight, permit.name, int(late * 1000) + 1)
+            await self._late(args=args)
+
+    async def close(self, bot: int, chat: str, seconds: float) -> bool:
+        """Telegram refused a chat with 429: nothing goes there before the deadline, not even after a restart.
+
+        Returns:
+            Whether the whole bot is closed until then, because several of its chats were refused within a while.
+        """
+        return bool(await self._close(args=(bot, chat, int(seconds * 1000), *self._closing)))

@@ -1,7 +1,22 @@
 #!lua flags=allow-oom
--- Close a chat for some milliseconds. Of several answers the one that closes longest holds.
+-- Telegram refused a chat: close it, and the whole bot when several of its chats were refused within a while.
+-- Of several closings the one that lasts longest holds. Answers 1 when the bot is closed by this.
+-- ARGV: bot, chat, milliseconds, how many chats close the bot, within how many milliseconds.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
-local key, ms = 'by:closed:' .. ARGV[1] .. ':' .. ARGV[2], tonumber(ARGV[3])
-local until_ms = math.max(tonumber(redis.call('GET', key) or '0'), now + ms)
-redis.call('SET', key, string.format('%.3f', until_ms), 'PX', math.ceil(until_ms - now) + 1000)
+local bot, chat, ms, chats, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local shut, refused = 'by:closed:' .. bot, 'by:refused:' .. bot
+
+local function close(member)
+  redis.call('ZADD', shut, 'GT', now + ms, member)
+  redis.call('PEXPIRE', shut, math.max(redis.call('PTTL', shut), math.ceil(ms) + 1000))
+end
+
+redis.call('ZREMRANGEBYSCORE', shut, '-inf', now)
+close(chat)
+redis.call('ZREMRANGEBYSCORE', refused, '-inf', now - within)
+redis.call('ZADD', refused, now, chat)
+redis.call('PEXPIRE', refused, within)
+if redis.call('ZCARD', refused) < chats then return 0 end
+close('')
+return 1

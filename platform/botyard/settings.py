@@ -100,6 +100,11 @@ class Settings(BaseSettings):
     limit_private_per_second: float = Field(1.0, gt=0)
     limit_group_per_minute: int = Field(20, ge=1)
     limit_bulk_per_second: float = Field(30.0, gt=0)
+    limit_paid_per_second: float = Field(1000.0, gt=0)
+    limit_forward_weight: int = Field(2, ge=1)
+    limit_refused_chats: int = Field(3, ge=1)
+    """So many chats of a bot, refused with 429 within ``limit_refused_seconds``, close the whole bot."""
+    limit_refused_seconds: int = Field(10, ge=1)
 
     # --- mailbox protocol; the constraints between the times stand in docs/mailbox.md ---
     lease_seconds: float = Field(9.0, gt=0)

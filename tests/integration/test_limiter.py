@@ -1,17 +1,14 @@
-"""The limiter against a plain model of the limits, and its promises one by one."""
+"""The limiter's promises one by one. Against a plain model: test_limiter_model.py."""
 
-import random
+import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations, pairwise
 
 import pytest
 import redis
 import redis.asyncio
 
-from botyard.limiter import Limiter, Permission, permission
+from botyard.limiter import HORIZON_SECONDS, Limiter, Permission, Permit
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
 
@@ -28,180 +25,224 @@ def limiter_with(async_valkey: "redis.asyncio.Redis", settings: Settings) -> Mak
     return make
 
 
-def message(chat: str = PRIVATE, *, bulk: bool = False) -> Permission:
-    return Permission(chat, "m", bulk)
+def message(chat: str = PRIVATE, rate: str = "", weight: int = 1) -> Permission:
+    return Permission(chat, "m", rate, weight)
 
 
-async def granted(limiter: Limiter, wanted: Sequence[Permission], bot: int = BOT) -> list[bool]:
-    return [wait == 0 for wait in await limiter.reserve(bot, wanted)]
+def bulk(chat: str) -> Permission:
+    return message(chat, "b")
+
+
+async def waits(limiter: Limiter, wanted: Sequence[Permission], bot: int = BOT) -> list[float | None]:
+    """Seconds until each may go; nothing where it must ask again."""
+    return [permit.wait if permit.granted else None for permit in await limiter.reserve(bot, wanted)]
+
+
+async def at_once(limiter: Limiter, wanted: Sequence[Permission], bot: int = BOT) -> list[bool]:
+    return [permit.granted and permit.wait == 0 for permit in await limiter.reserve(bot, wanted)]
 
 
 @pytest.mark.parametrize(
-    ("method", "lane", "expected"),
+    ("method", "lane", "paid", "expected"),
     [
-        ("sendMessage", Lane.REPLY, Permission("5", "m", bulk=False)),
-        ("sendPhoto", Lane.BULK, Permission("5", "m", bulk=True)),
-        ("copyMessage", Lane.BULK, Permission("5", "m", bulk=True)),
-        ("forwardMessage", Lane.SCHEDULED, Permission("5", "m", bulk=False)),
-        ("editMessageText", Lane.REPLY, Permission("5", "e", bulk=False)),
-        ("deleteMessage", Lane.REPLY, Permission("5", "", bulk=False)),
-        ("answerCallbackQuery", Lane.URGENT, Permission("5", "", bulk=False)),
+        ("sendMessage", Lane.REPLY, False, Permission("5", "m")),
+        ("sendMessage", Lane.REPLY, True, Permission("5", "m")),
+        ("sendPhoto", Lane.BULK, False, Permission("5", "m", "b")),
+        ("sendPhoto", Lane.BULK, True, Permission("5", "m", "p")),
+        ("copyMessage", Lane.BULK, False, Permission("5", "m", "b")),
+        ("forwardMessage", Lane.SCHEDULED, False, Permission("5", "m", weight=2)),
+        ("forwardMessages", Lane.BULK, False, Permission("5", "m", "b", 2)),
+        ("editMessageText", Lane.REPLY, False, Permission("5", "e")),
+        ("deleteMessage", Lane.REPLY, False, Permission("5", "")),
+        ("sendChatAction", Lane.REPLY, False, Permission("5", "")),
+        ("answerCallbackQuery", Lane.URGENT, False, Permission("", "")),
+        ("answerInlineQuery", Lane.URGENT, False, Permission("", "")),
     ],
 )
-def test_each_call_has_its_budget(method: str, lane: Lane, expected: Permission) -> None:
-    assert permission(method, "5", lane) == expected
+async def test_each_call_has_its_budget(
+    limiter_with: Make, method: str, lane: Lane, paid: bool, expected: Permission
+) -> None:
+    assert limiter_with().permission(method, "5", lane, paid=paid) == expected
 
 
 async def test_a_private_chat_gets_three_at_once_and_then_one_a_second(limiter_with: Make) -> None:
-    limiter = limiter_with()
-    waits = await limiter.reserve(BOT, [message()] * 5)
-    assert waits[:3] == [0, 0, 0]
-    assert all(0.9 < wait <= 1.0 for wait in waits[3:])
+    permits = await limiter_with().reserve(BOT, [message()] * 5)
+    assert [permit.granted for permit in permits] == [True, True, True, False, False]
+    assert all(0.9 < permit.wait <= 1.0 for permit in permits[3:])
 
 
 async def test_a_group_gets_twenty_in_any_minute(limiter_with: Make, valkey: "redis.Redis") -> None:
     limiter = limiter_with()
-    waits = await limiter.reserve(BOT, [message(GROUP)] * 21)
-    assert waits[:20] == [0] * 20
-    assert 59 < waits[20] <= 60
+    permits = await limiter.reserve(BOT, [message(GROUP)] * 21)
+    assert [permit.granted for permit in permits] == [True] * 20 + [False]
+    assert 59 < permits[20].wait <= 60
     oldest = str(valkey.zrange(f"by:lim:{BOT}:m:{GROUP}", 0, 0)[0])
     valkey.zadd(f"by:lim:{BOT}:m:{GROUP}", {oldest: (time.time() - 61) * 1000})
-    assert await granted(limiter, [message(GROUP)] * 2) == [True, False]
+    assert await at_once(limiter, [message(GROUP)] * 2) == [True, False]
 
 
 @pytest.mark.parametrize("chat", ["-5", "-1005", "@channel"])
 async def test_groups_channels_and_names_of_channels_count_as_groups(limiter_with: Make, chat: str) -> None:
-    assert await granted(limiter_with(limit_group_per_minute=1), [message(chat)] * 2) == [True, False]
+    assert await waits(limiter_with(limit_group_per_minute=1), [message(chat)] * 2) == [0, None]
 
 
-async def test_bulk_messages_are_spaced_over_all_chats_and_replies_are_not(limiter_with: Make) -> None:
+async def test_a_forward_counts_twice(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_group_per_minute=5)
+    assert await waits(limiter, [message(GROUP, weight=2)] * 3) == [0, 0, None]
+    assert await waits(limiter, [message(GROUP)] * 2) == [0, None]
+    assert await waits(limiter, [message(weight=2), message(), message()]) == [0, 0, None]
+
+
+async def test_a_weight_larger_than_a_limit_waits_for_an_empty_budget_and_not_for_ever(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_group_per_minute=3, limit_private_burst=1)
+    assert await waits(limiter, [message(GROUP, weight=9), message(weight=9)]) == [0, 0]
+
+
+async def test_bulk_sends_are_spaced_over_all_chats_and_replies_are_not(limiter_with: Make) -> None:
     limiter = limiter_with()
-    bulk = await limiter.reserve(BOT, [message(str(chat), bulk=True) for chat in range(1, 6)])
-    assert bulk[0] == 0
-    assert all(0 < wait <= 0.034 for wait in bulk[1:])
-    assert await granted(limiter, [message(str(chat)) for chat in range(10, 60)]) == [True] * 50
+    permits = await limiter.reserve(BOT, [bulk(str(chat)) for chat in range(1, 13)])
+    ahead = int(HORIZON_SECONDS * 30) + 1
+    assert [permit.granted for permit in permits] == [True] * ahead + [False] * (12 - ahead)
+    moments = [permit.at - permits[0].at for permit in permits]
+    assert moments == pytest.approx([number / 30 for number in range(12)], abs=0.002), "refused ones are spaced as well"
+    assert await at_once(limiter, [message(str(chat)) for chat in range(20, 70)]) == [True] * 50
+
+
+async def test_paid_bulk_has_a_rate_of_its_own(limiter_with: Make) -> None:
+    limiter = limiter_with()
+    await limiter.reserve(BOT, [bulk(str(chat)) for chat in range(1, 20)])
+    permits = await limiter.reserve(BOT, [message(str(chat), "p") for chat in range(20, 70)])
+    assert all(permit.granted for permit in permits)
+    assert permits[-1].at - permits[0].at == pytest.approx(0.049, abs=0.002)
 
 
 async def test_a_refused_send_takes_from_no_scope(limiter_with: Make, valkey: "redis.Redis") -> None:
     limiter = limiter_with(limit_bulk_per_second=0.01)
-    await limiter.reserve(BOT, [message("1", bulk=True)])
+    await limiter.reserve(BOT, [bulk("1")])
     before = sorted(valkey.keys("by:lim:*"))
-    assert await granted(limiter, [message("2", bulk=True), message("-3", bulk=True)]) == [False, False]
+    assert await waits(limiter, [bulk("2"), bulk("-3")]) == [None, None]
     assert sorted(valkey.keys("by:lim:*")) == before
-    assert await granted(limiter, [message("2")] * 4) == [True, True, True, False]
+    assert await waits(limiter, [message("2")] * 4) == [0, 0, 0, None]
 
 
 async def test_a_full_chat_takes_no_bulk_permit(limiter_with: Make) -> None:
     limiter = limiter_with(limit_bulk_per_second=0.01)
     await limiter.reserve(BOT, [message("2")] * 3)
-    assert await granted(limiter, [message("2", bulk=True), message("3", bulk=True)]) == [False, True]
+    assert await waits(limiter, [bulk("2"), bulk("3")]) == [None, 0]
+
+
+async def test_a_chat_that_must_wait_a_little_wastes_no_bulk_permits(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_private_per_second=5.0)
+    await limiter.reserve(BOT, [message("2")] * 3)
+    found = await limiter.reserve(BOT, [bulk("2"), *(bulk(str(chat)) for chat in range(3, 8))])
+    assert not found[0].granted
+    assert 0.15 < found[0].wait <= 0.2
+    assert found[5].wait < 5 / 30
 
 
 async def test_messages_and_edits_have_a_budget_each_and_answers_none(limiter_with: Make) -> None:
     limiter = limiter_with()
     await limiter.reserve(BOT, [message()] * 3)
-    edit, free = Permission(PRIVATE, "e", bulk=False), Permission(PRIVATE, "", bulk=False)
-    assert await granted(limiter, [edit, edit, edit, edit]) == [True, True, True, False]
-    assert await granted(limiter, [free] * 100) == [True] * 100
+    edit, free = Permission(PRIVATE, "e"), Permission(PRIVATE, "")
+    assert await waits(limiter, [edit, edit, edit, edit]) == [0, 0, 0, None]
+    assert await at_once(limiter, [free] * 100) == [True] * 100
 
 
 async def test_two_bots_do_not_share_their_limits(limiter_with: Make) -> None:
     limiter = limiter_with()
     await limiter.reserve(BOT, [message()] * 3)
-    assert await granted(limiter, [message()], bot=BOT + 1) == [True]
+    assert await at_once(limiter, [message()], bot=BOT + 1) == [True]
 
 
-async def test_a_closed_chat_lets_nothing_through_and_no_other_chat_notices(
+async def test_a_closed_chat_lets_only_answers_through_and_no_other_chat_notices(
     limiter_with: Make, valkey: "redis.Redis"
 ) -> None:
     limiter = limiter_with()
-    await limiter.close(BOT, PRIVATE, 30)
-    free = Permission(PRIVATE, "", bulk=False)
-    waits = await limiter.reserve(BOT, [message(), free, message("6")])
-    assert 29 < waits[0] <= 30
-    assert 29 < waits[1] <= 30
-    assert waits[2] == 0
+    assert await limiter.close(BOT, PRIVATE, 30) is False
+    free, answer = Permission(PRIVATE, ""), Permission("", "")
+    permits = await limiter.reserve(BOT, [message(), free, message("6"), answer])
+    assert [permit.granted for permit in permits] == [False, False, True, True]
+    assert all(29 < permit.wait <= 30 for permit in permits[:2])
     assert valkey.keys(f"by:lim:{BOT}:*:{PRIVATE}") == []
-    await limiter.close(BOT, "7", 0)
-    assert await granted(limiter, [message("7")]) == [True]
+
+
+async def test_a_chat_opens_by_itself(limiter_with: Make) -> None:
+    limiter = limiter_with()
+    await limiter.close(BOT, PRIVATE, 0.1)
+    permit = (await limiter.reserve(BOT, [message()]))[0]
+    assert permit.granted
+    assert 0.05 < permit.wait <= 0.1
+    await limiter.come(BOT, permit)
+    assert await at_once(limiter, [message()]) == [True]
 
 
 async def test_a_shorter_closing_does_not_open_a_chat_earlier(limiter_with: Make) -> None:
     limiter = limiter_with()
     await limiter.close(BOT, PRIVATE, 30)
     await limiter.close(BOT, PRIVATE, 1)
-    assert (await limiter.reserve(BOT, [message()]))[0] > 25
+    assert (await limiter.reserve(BOT, [message()]))[0].wait > 25
+
+
+async def test_several_refused_chats_close_the_bot_and_no_other_bot_notices(limiter_with: Make) -> None:
+    limiter = limiter_with()
+    assert [await limiter.close(BOT, chat, 5) for chat in ("1", "1", "2")] == [False, False, False]
+    assert await at_once(limiter, [message("9")]) == [True]
+    assert await limiter.close(BOT, "3", 7) is True
+    permits = await limiter.reserve(BOT, [message("9"), bulk("10"), Permission("", "")])
+    assert [permit.granted for permit in permits] == [False] * 3
+    assert all(6 < permit.wait <= 7 for permit in permits)
+    assert await at_once(limiter, [message("9")], bot=BOT + 1) == [True]
+
+
+async def test_chats_refused_long_apart_do_not_close_the_bot(limiter_with: Make, valkey: "redis.Redis") -> None:
+    limiter = limiter_with()
+    await limiter.close(BOT, "1", 60)
+    await limiter.close(BOT, "2", 60)
+    valkey.zadd(f"by:refused:{BOT}", {"1": (time.time() - 11) * 1000})
+    assert await limiter.close(BOT, "3", 60) is False
+
+
+async def test_a_permit_used_late_moves_what_follows(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_group_per_minute=1)
+    wanted = [bulk("1"), message("2"), message("2"), message("2"), message(GROUP)]
+    permits = await limiter.reserve(BOT, wanted)
+    await asyncio.sleep(0.3)
+    for permit in permits:
+        await limiter.come(BOT, permit)
+    late = time.monotonic() - permits[0].at
+    after = await limiter.reserve(BOT, [bulk("3"), message("2"), message(GROUP)])
+    assert after[0].at - permits[0].at >= late + 1 / 30 - 0.002
+    assert after[1].at - permits[1].at >= 1 + late
+    assert after[2].at - permits[4].at >= 60 + late - 0.002
+
+
+async def test_a_permit_used_in_time_moves_nothing(limiter_with: Make, valkey: "redis.Redis") -> None:
+    limiter = limiter_with()
+    permits = await limiter.reserve(BOT, [bulk("1"), message("2"), message(GROUP)])
+    before = {key: valkey.dump(key) for key in valkey.keys("by:lim:*")}
+    permit: Permit
+    for permit in permits:
+        await limiter.come(BOT, permit)
+    assert {key: valkey.dump(key) for key in valkey.keys("by:lim:*")} == before
 
 
 async def test_nothing_stays_in_redis_longer_than_it_counts(limiter_with: Make, valkey: "redis.Redis") -> None:
     limiter = limiter_with()
-    await limiter.reserve(BOT, [message(), message(GROUP), message("6", bulk=True)])
+    permits = await limiter.reserve(BOT, [message(), message(GROUP), bulk("6")])
     await limiter.close(BOT, PRIVATE, 30)
-    keys = valkey.keys("by:lim:*") + valkey.keys("by:closed:*")
-    assert len(keys) == 5
-    assert all(0 < valkey.pttl(key) <= 60_000 for key in keys)
+    await asyncio.sleep(0.02)
+    for permit in permits:
+        await limiter.come(BOT, permit)
+    keys = valkey.keys("by:lim:*") + valkey.keys("by:closed:*") + valkey.keys("by:refused:*")
+    assert len(keys) == 6
+    assert all(0 < valkey.pttl(key) <= 62_000 for key in keys)
 
 
 async def test_it_works_in_a_redis_that_takes_no_more(limiter_with: Make, valkey: "redis.Redis") -> None:
     limiter = limiter_with()
     valkey.config_set("maxmemory", "1mb")
     try:
-        assert await granted(limiter, [message()] * 4) == [True, True, True, False]
+        assert await waits(limiter, [message()] * 4) == [0, 0, 0, None]
+        assert await limiter.close(BOT, PRIVATE, 1) is False
     finally:
         valkey.config_set("maxmemory", "0")
-
-
-Moment = tuple[float, float]
-"""A grant happened between these two readings of the clock."""
-
-
-def apart(first: Moment, later: Moment) -> float:
-    return later[1] - first[0]
-
-
-@dataclass
-class Model:
-    """What Telegram's limits allow, by the moments of the granted sends."""
-
-    burst: int
-    per_second: float
-    group: int
-    minute: float
-    sent: dict[str, list[Moment]] = field(default_factory=lambda: defaultdict(list))
-    bulk: list[Moment] = field(default_factory=list)
-
-    def check(self, bulk_per_second: float) -> None:
-        for chat, moments in self.sent.items():
-            if chat.startswith("-"):
-                assert all(apart(*pair) > self.minute for pair in zip(moments, moments[self.group :], strict=False))
-                continue
-            for start, end in combinations(range(len(moments)), 2):
-                allowed = self.burst + apart(moments[start], moments[end]) * self.per_second
-                assert end - start + 1 <= allowed + 0.01, f"chat {chat}: a burst of {end - start + 1}"
-        assert all(apart(*pair) > 1 / bulk_per_second - 0.001 for pair in pairwise(self.bulk))
-
-
-@pytest.mark.parametrize("seed", range(3))
-async def test_no_sequence_of_requests_exceeds_the_limits_or_starves(limiter_with: Make, seed: int) -> None:
-    """Private 50/s after a burst of 3, bulk 200/s; each request that is refused comes back when it was told to."""
-    rnd = random.Random(seed)
-    limiter = limiter_with(limit_private_per_second=50.0, limit_bulk_per_second=200.0)
-    model = Model(burst=3, per_second=50.0, group=20, minute=60)
-    waiting = [message(rnd.choice(["1", "2", "3", "-4"]), bulk=rnd.random() < 0.4) for _ in range(130)]
-    blocked, deadline = 0, time.monotonic() + 4
-    while waiting and time.monotonic() < deadline:
-        batch, waiting = waiting[:7], waiting[7:]
-        before = time.monotonic()
-        waits = await limiter.reserve(BOT, batch)
-        at = (before, time.monotonic())
-        for one, wait in zip(batch, waits, strict=True):
-            if wait == 0:
-                model.sent[one.chat].append(at)
-                model.bulk.extend([at] if one.bulk else [])
-            elif wait > 10:
-                blocked += 1  # the group is full for this minute
-            else:
-                waiting.append(one)
-    assert waiting == [], "what waits as long as it was told gets through"
-    assert len(model.sent["-4"]) == min(20, len(model.sent["-4"]) + blocked)
-    model.check(200.0)

@@ -9,9 +9,10 @@ import pytest
 from redis.exceptions import ConnectionError as RedisGone
 
 from botyard.bots.registry import ServedBot
+from botyard.limiter import Permit
 from botyard.settings import Settings
 from botyard.telemetry import metrics
-from tests.factories import TOKEN, make_bot, message
+from tests.factories import TELEGRAM_ID, TOKEN, make_bot, message
 from tests.integration.fake_api import FakeApi, around, cut, echo, error, fake_api, half, raw, silence
 from tests.integration.outbox_tools import add_row, column, outbox_of
 from tests.integration.rig import Rig, rig
@@ -79,8 +80,38 @@ async def test_a_429_closes_this_chat_for_the_time_it_says_and_no_other(
     api.refusing.clear()
     await yard.deliver(bot)
     assert len(api.calls) == 2, "not before its time"
-    assert yard.redis.pttl(f"by:closed:{bot.id}:5") > 1_500, "the deadline stands in Redis: it survives a restart"
+    assert yard.redis.pttl(f"by:closed:{bot.id}") > 1_500, "the deadline stands in Redis: it survives a restart"
     await send_until(yard, bot, closed, "sent")
+
+
+async def test_three_refused_chats_close_their_bot_and_no_other(yard: Rig, api: FakeApi, bot: ServedBot) -> None:
+    other_bot = make_bot(TELEGRAM_ID + 1, api_url=api.url)
+    for chat in (5, 6, 7):
+        api.refusing[chat] = error(429, "Too Many Requests: retry after 2", retry_after=2)
+        add_row(yard.services, bot, params={"chat_id": chat, "text": "refused"}, chat_key=str(chat))
+    await yard.deliver(bot)
+    waiting = add_row(yard.services, bot, params={"chat_id": 8, "text": "waits"}, chat_key="8")
+    free = add_row(yard.services, other_bot, params={"chat_id": 9, "text": "free"}, chat_key="9")
+    await yard.deliver(bot)
+    await yard.deliver(other_bot)
+    assert (state(yard, waiting), state(yard, free)) == (("queued",), ("sent",))
+    await send_until(yard, bot, waiting, "sent")
+
+
+async def test_a_bulk_send_keeps_its_pace_and_a_reply_does_not_wait_for_it(
+    clean: Services, settings: Settings, api: FakeApi
+) -> None:
+    async with rig(clean, settings, limit_bulk_per_second=20.0) as yard:
+        bot = make_bot(api_url=api.url)
+        for chat in range(1, 31):
+            add_row(yard.services, bot, params={"chat_id": chat, "text": "bulk"}, chat_key=str(chat), lane=3)
+        add_row(yard.services, bot, params={"chat_id": 99, "text": "reply"}, chat_key="99")
+        yard.tickets.send_soon(yard.keeper.wake(bot.id))
+        started = asyncio.get_running_loop().time()
+        await yard.settle()
+        assert "reply" in api.texts[:3]
+        assert len(api.texts) == 31
+        assert 1.4 < asyncio.get_running_loop().time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -312,11 +343,14 @@ class Hiccup:
         self._real = real
         self.times = 1
 
-    async def reserve(self, *args: Any) -> list[float]:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def reserve(self, *args: Any) -> list[Permit]:
         if self.times:
             self.times -= 1
             raise RedisGone("away")
-        found: list[float] = await self._real.reserve(*args)
+        found: list[Permit] = await self._real.reserve(*args)
         return found
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -14,7 +15,7 @@ from botyard.bots.registry import ServedBot
 from botyard.delivery.calls import ApiClient, with_real_ids
 from botyard.delivery.outbox import Outbox, Result, Row
 from botyard.hosting import Host
-from botyard.limiter import Limiter, permission
+from botyard.limiter import Limiter, Permit
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Lease, Renewer
 from botyard.mailbox.protocol import fresh_id
@@ -122,8 +123,7 @@ class SendingSlice:
             # Claimed and not called: given back as they were, for nothing about them is uncertain.
             self._ended += [Result(row.id, row.attempt, "queued") for row in rows]
             raise
-        for row, params in ready:
-            self._flying.add(asyncio.create_task(sender.send(row, params)))
+        self._flying |= {asyncio.create_task(sender.send(one)) for one in ready}
 
     async def _land(self, outbox: Outbox) -> None:
         """Trouble, or shutdown: wait for the calls under way and record what became of them, if that can be done."""
@@ -149,6 +149,15 @@ class SendingSlice:
         self._ended += [task.result() for task in done]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A row that may be sent at its permit's moment."""
+
+    row: Row
+    params: dict[str, Any]
+    permit: Permit
+
+
 class _Sender:
     """What one slice needs to turn claimed rows into results."""
 
@@ -164,8 +173,8 @@ class _Sender:
         self._token = open_sealed(bot.token_encrypted)
         self._audience = audience_of(host.settings)
 
-    async def prepare(self, rows: list[Row], results: list[Result]) -> list[tuple[Row, dict[str, Any]]]:
-        """The rows that may be sent now, with their final parameters; the others get a result."""
+    async def prepare(self, rows: list[Row], results: list[Result]) -> list[_Ready]:
+        """The rows that may be sent in a moment, with their final parameters; the others get a result."""
         real = await self._real_ids(rows)
         ready = []
         for row in rows:
@@ -195,24 +204,30 @@ class _Sender:
             found |= await loop.run_in_executor(self._host.database, ask)
         return found
 
-    async def _permitted(
-        self, ready: list[tuple[Row, dict[str, Any]]], results: list[Result]
-    ) -> list[tuple[Row, dict[str, Any]]]:
-        wanted = [permission(row.method, row.chat, row.lane) for row, _ in ready]
-        waits = await self._limiter.reserve(self._bot.id, wanted)
+    async def _permitted(self, ready: list[tuple[Row, dict[str, Any]]], results: list[Result]) -> list[_Ready]:
+        wanted = [
+            self._limiter.permission(row.method, row.chat, row.lane, paid=params.get("allow_paid_broadcast") is True)
+            for row, params in ready
+        ]
         going = []
-        for (row, params), wait in zip(ready, waits, strict=True):
-            if wait > 0:
-                results.append(Result(row.id, row.attempt, "queued", due_in=wait))
+        for (row, params), permit in zip(ready, await self._limiter.reserve(self._bot.id, wanted), strict=True):
+            if permit.granted:
+                going.append(_Ready(row, params, permit))
             else:
-                going.append((row, params))
+                results.append(Result(row.id, row.attempt, "queued", due_in=permit.wait))
         return going
 
-    async def send(self, row: Row, params: dict[str, Any]) -> Result:
+    async def send(self, ready: _Ready) -> Result:
         """Make the call; or give the row back if the lease may have passed while this process stood still."""
+        row = ready.row
+        try:
+            await self._limiter.come(self._bot.id, ready.permit)
+        except RedisError as error:
+            log.warning("permit_not_used", bot=self._bot.id, row=row.id, error=type(error).__name__)
+            return Result(row.id, row.attempt, "queued")
         if time.monotonic() > self._lease.renewed_at + self._host.settings.lease_seconds:
             return Result(row.id, row.attempt, "queued")
-        result = await self._api.send(row, params, self._bot.api_url, self._token)
+        result = await self._api.send(row, ready.params, self._bot.api_url, self._token)
         if result.verdict == "sent":
             self._count(row)
         else:
@@ -228,7 +243,8 @@ class _Sender:
 
     async def _close_chat(self, row: Row, seconds: float) -> None:
         try:
-            await self._limiter.close(self._bot.id, row.chat, seconds)
+            if await self._limiter.close(self._bot.id, row.chat, seconds):
+                log.warning("bot_closed", bot=self._bot.id, seconds=seconds)
         except RedisError as error:
             # The row itself waits for the deadline; the chat's other rows stand behind it in their lane.
             log.warning("chat_not_closed", bot=self._bot.id, chat=row.chat, error=type(error).__name__)

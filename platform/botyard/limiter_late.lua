@@ -1,0 +1,22 @@
+#!lua flags=allow-oom
+-- A permit is used later than it was given for: what follows it moves by as much.
+-- ARGV: bot, chat, budget, rate, weight, the permit's name, milliseconds.
+local base, late = 'by:lim:' .. ARGV[1], tonumber(ARGV[7])
+local chat, budget, rate = ARGV[2], ARGV[3], ARGV[4]
+local first = string.sub(chat, 1, 1)
+
+local function shift(key)
+  local at = redis.call('GET', key)
+  if at then redis.call('SET', key, string.format('%.3f', tonumber(at) + late), 'PX', redis.call('PTTL', key) + late) end
+end
+
+if budget ~= '' then
+  local key = base .. ':' .. budget .. ':' .. chat
+  if first == '-' or first == '@' then
+    for n = 1, tonumber(ARGV[5]) do redis.call('ZADD', key, 'XX', 'INCR', late, ARGV[6] .. ':' .. n) end
+    if redis.call('EXISTS', key) == 1 then redis.call('PEXPIRE', key, redis.call('PTTL', key) + late) end
+  else
+    shift(key)
+  end
+end
+if rate ~= '' then shift(base .. ':' .. rate) end
