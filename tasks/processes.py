@@ -19,7 +19,6 @@ from botyard.delivery.calls import ApiClient
 from botyard.delivery.outbox import bots_with_due_rows
 from botyard.delivery.slice import SendingSlice
 from botyard.hosting import Host
-from botyard.limiter import Limiter
 from botyard.mailbox.clock import Clock, sweep_once
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
@@ -120,8 +119,9 @@ class WorkerProcess:
     async def _deliver(self, bot_id: int, ticket: str, stamp: int | None) -> None:
         host = self._host()
         api = self._api(host)
-        limiter = Limiter(host.redis, self.settings)
-        await SendingSlice(host, api, limiter, self.keeper, self.tools.renewer, self.tickets).run(bot_id, ticket, stamp)
+        await SendingSlice(host, api, host.limiter, self.keeper, self.tools.renewer, self.tickets).run(
+            bot_id, ticket, stamp
+        )
 
     @lru_cache(maxsize=1)  # noqa: B019 - lives as long as the process
     def _api(self, host: Host) -> ApiClient:

@@ -2,6 +2,7 @@
 
 from db.models.base import Base
 from db.models.bots import Bot, BotIdentity, Customer
+from db.models.chats import Chat
 from db.models.events import Event
 from db.models.outbox import OutboxRow
 from db.models.updates import Conversation, DeadLetter, InboxRow, Message
@@ -10,6 +11,7 @@ __all__ = [
     "Base",
     "Bot",
     "BotIdentity",
+    "Chat",
     "Conversation",
     "Customer",
     "DeadLetter",

@@ -74,6 +74,7 @@ class DeadLetter(BotOwned, Created, Base):
     __table_args__ = (
         CheckConstraint("what IN ('update', 'send')", "what"),
         Index("ix_dead_letters_bot", "bot_id", "id"),
+        Index("ix_dead_letters_fingerprint", "bot_id", "fingerprint", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -87,6 +88,8 @@ class DeadLetter(BotOwned, Created, Base):
     """The traceback of a handler, or the Bot API's answer."""
     request: Mapped[Any] = mapped_column(JSON)
     attempts: Mapped[int]
+    fingerprint: Mapped[str | None]
+    """The same for letters of one cause: the kind of error and the place in the bot's code, or the answer's words."""
     replay_id: Mapped[int | None]
     """What takes its place: the id of an update (negative, so none of Telegram's) or of an outbox row."""
     replayed_at: Mapped[datetime | None]

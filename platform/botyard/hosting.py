@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 
 from botyard.bots import registry
 from botyard.bots.registry import ServedBot
+from botyard.chats.moving import move
+from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
 from botyard.settings import Settings
@@ -47,6 +49,7 @@ class Host:
             settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5, health_check_interval=25
         )
         self.mailboxes = Mailboxes(self._redis, times_of(settings))
+        self.limiter = Limiter(self._redis, settings)
         self._bots: dict[tuple[str, int], tuple[float, ServedBot | None]] = {}
         self._applications: OrderedDict[tuple[int, int], YardApplication] = OrderedDict()
 
@@ -72,6 +75,11 @@ class Host:
             bot = await loop.run_in_executor(self.database, find, number)
             self._bots[by, number] = (now, bot)
         return bot
+
+    def forget_bot(self, bot: ServedBot) -> None:
+        """Ask the database again the next time: the bot was changed from here."""
+        self._bots.pop(("row", bot.id), None)
+        self._bots.pop(("telegram", bot.telegram_id), None)
 
     async def application(self, bot: ServedBot) -> YardApplication:
         """The bot's application, built on first use.
@@ -103,6 +111,18 @@ class Host:
         await application.initialize()
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)
         return application
+
+    async def follow_group(self, bot: ServedBot, old: str, new: str) -> None:
+        """A group became a supergroup: its state, what waits to be sent, its limits and its updates follow.
+
+        Doing it again changes nothing.
+        """
+        loop = asyncio.get_running_loop()
+        news = await loop.run_in_executor(self.database, move, bot.id, bot.customer_id, old, new)
+        await self.mailboxes.lead(bot.telegram_id, old, new)
+        await self.limiter.follow(bot.id, old, new)
+        if news:
+            log.info("chat_moved", bot=bot.id, old=old, new=new)
 
     async def close(self) -> None:
         """Close the clients."""

@@ -72,9 +72,9 @@ class Limiter:
 
     def __init__(self, redis: "Redis", settings: Settings, window: float = 60.0) -> None:
         folder = files("botyard")
-        self._reserve, self._late, self._close = (
+        self._reserve, self._late, self._close, self._follow = (
             redis.register_script((folder / f"{name}.lua").read_text(encoding="utf-8"))
-            for name in ("limiter", "limiter_late", "limiter_close")
+            for name in ("limiter", "limiter_late", "limiter_close", "limiter_follow")
         )
         self._forward = settings.limit_forward_weight
         self._limits = (
@@ -135,3 +135,7 @@ class Limiter:
             Whether the whole bot is closed until then, because several of its chats were refused within a while.
         """
         return bool(await self._close(args=(bot, chat, int(seconds * 1000), *self._closing)))
+
+    async def follow(self, bot: int, old: str, new: str) -> None:
+        """A group became a supergroup: what was sent to it counts there, and so does its closing."""
+        await self._follow(args=(bot, old, new))

@@ -68,6 +68,18 @@ def echo(application: Any) -> None:
     _add(application, _echo)
 
 
+def remembering(application: Any) -> None:
+    """Says everything that was said in the chat."""
+
+    async def remember(update: Any, context: Any) -> None:
+        if update.effective_message.text:
+            said = context.chat_data.setdefault("said", [])
+            said.append(update.effective_message.text)
+            await update.effective_message.reply_text(" ".join(said))
+
+    _add(application, remember)
+
+
 def counting(application: Any) -> None:
     """Counts a person's messages over all chats, slowly enough to meet itself."""
 

@@ -8,8 +8,8 @@ from sqlalchemy import make_url
 from tests.services import Services, alembic_configuration, environment, make_database, migrate
 
 TABLES = {
-    "alembic_version", "bot_identities", "bots", "conversations", "customers", "dead_letters", "events", "inbox",
-    "messages", "outbox",
+    "alembic_version", "bot_identities", "bots", "chats", "conversations", "customers", "dead_letters", "events",
+    "inbox", "messages", "outbox",
 }  # fmt: skip
 
 

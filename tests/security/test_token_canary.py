@@ -146,7 +146,9 @@ async def test_no_exception_of_a_call_repeats_the_token(api: FakeApi, yard: Rig)
 
 
 async def test_no_result_of_a_send_repeats_the_token(api: FakeApi, yard: Rig) -> None:
-    row = Row(1, "5", None, Lane.REPLY, "sendMessage", {}, 1, 0, 0, "repeat", late=False, caused_at=None)
+    row = Row(
+        1, "5", None, Lane.REPLY, "sendMessage", {}, 1, 0, 0, "repeat", late=False, caused_at=None, unreachable=None
+    )
     result = await yard.api.send(row, {"chat_id": 5}, api.url, TOKEN)
     assert result.verdict != "sent"
     assert PIECE not in repr(result).lower()

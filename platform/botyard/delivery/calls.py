@@ -28,8 +28,9 @@ _MAX_FAILURES: Final = 3
 _LONGEST_WAIT: Final = 30.0
 _HEALTHY_SECONDS: Final = 30.0
 # A token that was replaced a moment ago is known to every process within five seconds (botyard.hosting).
-_UNAUTHORIZED_SECONDS: Final = (6.0, 60.0)
+_UNAUTHORIZED_SECONDS: Final = 6.0
 _FIRST_ATTEMPTS: Final = 3
+_TOO_LATE: Final = ("query is too old", "query id is invalid", "query_id_invalid")
 _SHORTEST_FLOOD: Final = 1.0
 _LONGEST_FLOOD: Final = 86_400.0
 _LARGEST_ID: Final = 2**53
@@ -76,11 +77,11 @@ class ApiClient:
             # What a repeat after a crash meets: the message already is as it should be.
             return Result(row.id, row.attempt, "sent")
         if isinstance(error, InvalidToken) and "unauthorized" in error.message.lower():
-            wait = _UNAUTHORIZED_SECONDS[row.attempt >= _FIRST_ATTEMPTS]
-            return Result(row.id, row.attempt, "retry", due_in=wait, error=text)
+            refused = row.attempt >= _FIRST_ATTEMPTS
+            return Result(row.id, row.attempt, "retry", due_in=_UNAUTHORIZED_SECONDS, error=text, token_refused=refused)
         if isinstance(error, BadRequest | Forbidden | Conflict | ChatMigrated | InvalidToken):
             self._note_answer(api_url)
-            return Result(row.id, row.attempt, "dead", error=text)
+            return _refused(row, error, text)
         if isinstance(error, NotSent):
             self._unreached[api_url] += 1
             return Result(row.id, row.attempt, "retry", due_in=self._wait(self._unreached[api_url]), error=text)
@@ -103,6 +104,18 @@ class ApiClient:
 
     def _wait(self, tries: int) -> float:
         return min(self._backoff * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT)
+
+
+def _refused(row: Row, error: TelegramError, text: str) -> Result:
+    """What was refused for good."""
+    words = error.message.lower()
+    if isinstance(error, ChatMigrated) and row.failures + 1 < _MAX_FAILURES:
+        return Result(row.id, row.attempt, "queued", error=text, counted=True, moved_to=str(error.new_chat_id))
+    if row.method.startswith("answer") and any(sign in words for sign in _TOO_LATE):
+        return Result(row.id, row.attempt, "expired", error=text)
+    if "chat_id" in row.params and (isinstance(error, Forbidden) or "chat not found" in words):
+        return Result(row.id, row.attempt, "dropped", error=text, unreachable=True)
+    return Result(row.id, row.attempt, "dead", error=text)
 
 
 def wait_of(error: RetryAfter) -> float:

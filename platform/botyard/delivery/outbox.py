@@ -38,13 +38,16 @@ WITH head AS MATERIALIZED (
 UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
   FROM head WHERE o.id = head.id
 RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.attempt, o.failures, o.uncertain_count,
-          o.repeat_policy, o.deadline < now() AS late, o.caused_at
+          o.repeat_policy, o.deadline < now() AS late, o.caused_at,
+          (SELECT c.unreachable_reason FROM chats c WHERE c.bot_id = o.bot_id AND c.chat_key = o.chat_key AND o.lane > 0
+            AND c.unreachable_since IS NOT NULL)
 """
 
 _RECORD = """
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
-    id bigint, attempt bigint, verdict text, message_id bigint, due_in float8, error text, counted bool, uncertain bool)
+    id bigint, attempt bigint, verdict text, message_id bigint, due_in float8, error text, counted bool, uncertain bool,
+    unreachable bool, fingerprint text)
 ), ok AS (
   UPDATE outbox o SET state = 'sent', message_id = r.message_id, resolved_at = now(), error = NULL FROM r
    WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict = 'sent' AND o.state IN ('sending', 'queued', 'uncertain')
@@ -55,16 +58,32 @@ WITH r AS MATERIALIZED (
          failures = failures + r.counted::int, uncertain_count = uncertain_count + r.uncertain::int,
          resolved_at = CASE WHEN r.verdict IN ('queued', 'retry') THEN NULL ELSE now() END FROM r
    WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict <> 'sent' AND o.state = 'sending'
-  RETURNING o.*
+  RETURNING o.*, r.unreachable, r.fingerprint
+), lost AS (
+  -- Unless it was heard since the call began that the chat can be reached: then the refusal is old news.
+  INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
+  SELECT DISTINCT ON (chat_key) bot_id, customer_id, chat_key, now(), error FROM other WHERE unreachable
+  ON CONFLICT (bot_id, chat_key) DO UPDATE
+     SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
+   WHERE c.unreachable_since IS NULL AND coalesce(c.reachable_at, '-infinity') <= (
+     SELECT min(started_at) FROM other WHERE other.chat_key = excluded.chat_key AND other.unreachable)
+  RETURNING c.*
+), swept AS (
+  UPDATE outbox o SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
+   WHERE o.bot_id = lost.bot_id AND o.chat_key = lost.chat_key AND o.lane > 0 AND o.state IN ('queued', 'retry')
+), event AS (
+  INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
+  SELECT customer_id, bot_id, 'chat.unreachable', 'chat:' || chat_key, 'telegram',
+         jsonb_build_object('reason', unreachable_reason) FROM lost
 ), m AS (
   INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, outbox_id, text)
   SELECT bot_id, customer_id, chat_key, 'out', method, message_id, update_id, id,
          coalesce(params->>'text', params->>'caption') FROM ok WHERE message_id IS NOT NULL AND method LIKE 'send%%'
 ), d AS (
   INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, outbox_id, chat_key, reason, detail,
-                            request, attempts)
+                            request, attempts, fingerprint)
   SELECT bot_id, customer_id, 'send', telegram_id, update_id, id, chat_key, error, error,
-         json_build_object('method', method, 'params', params), attempt FROM other WHERE state = 'dead'
+         json_build_object('method', method, 'params', params), attempt, fingerprint FROM other WHERE state = 'dead'
 )
 SELECT count(*) FROM ok
 """
@@ -79,7 +98,7 @@ SELECT extract(epoch FROM min(h.due) - clock_timestamp())::float8 {_HEADS}
 """
 
 _ASLEEP = """
-SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id
+SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id AND b.status NOT IN ('error', 'inactive')
  WHERE (o.state IN ('queued', 'retry') AND o.due <= now())
     OR (o.state = 'sending' AND o.started_at < now() - interval '60 s')
 """
@@ -105,6 +124,8 @@ class Row:
     repeat_policy: str
     late: bool
     caused_at: datetime | None
+    unreachable: str | None
+    """Why the chat cannot be reached, if that is known."""
 
     @property
     def may_repeat(self) -> bool:
@@ -127,6 +148,14 @@ class Result:
     uncertain: bool = False
     flood_seconds: float | None = None
     """For how long Telegram closed the chat (429)."""
+    unreachable: bool = False
+    """The chat cannot be reached: what else waits for it is dropped with it."""
+    moved_to: str | None = None
+    """The group became this supergroup."""
+    token_refused: bool = False
+    """The token was revoked: the bot is to be stopped."""
+    fingerprint: str | None = None
+    """The same for dead letters of one cause."""
 
 
 class Outbox:
@@ -186,8 +215,9 @@ def bots_with_due_rows() -> list[int]:
 def _row(
     row_id: int, chat: str, telegram_id: int | None, lane: int, method: str, params: str, attempt: int,
     failures: int, uncertain_count: int, repeat_policy: str, late: bool | None, caused_at: datetime | None,
+    unreachable: str | None,
 ) -> Row:  # fmt: skip
     return Row(
         row_id, chat, telegram_id, Lane(lane), method, orjson.loads(params), attempt, failures, uncertain_count,
-        repeat_policy, bool(late), caused_at,
+        repeat_policy, bool(late), caused_at, unreachable,
     )  # fmt: skip

@@ -62,6 +62,10 @@ class Mailboxes:
             return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw))
         return Accepted(raw.decode())
 
+    async def lead(self, bot: int, old: str, new: str) -> None:
+        """What comes in for a chat from now on goes into another's mailbox: a group became a supergroup."""
+        await self._redis.hset(f"by:bot:{bot}", f"alias:{old}", new)
+
     async def take(
         self, bot: int, ticket: str, token: str, stamp: int | None, queue: str, *, holding: bool = False
     ) -> Held | None:

@@ -13,6 +13,8 @@ import structlog
 from telegram import Update
 
 from botyard.bots.registry import ServedBot
+from botyard.chats.moving import move_told_by
+from botyard.chats.reach import reach_told_by
 from botyard.errors import PermanentError, TransientError
 from botyard.mailbox.protocol import Held
 from botyard.processing.batcher import Batcher
@@ -82,6 +84,8 @@ class Ended:
     it may have died before waking."""
     failure: HandlerFailed | None = None
     """What its last start raised, if that is why it is dead."""
+    moved: tuple[str, str] | None = None
+    """The old and the new id of a group, if the update said that it became a supergroup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ class Resolver:
         for _ in range(_STALE_TRIES):
             run, loaded = await self._load(held, update)
             if loaded.resolved:
-                return Ended("done", wake=True)
+                return Ended("done", wake=True, moved=move_told_by(entry.content, held.chat))
             begin()
             resolution, failure = await self._run_once(held, entry, update, run, loaded)
             self._writes_bot_data |= _BOT_DATA in resolution.memory
@@ -179,7 +183,8 @@ class Resolver:
             if decided.verdict is not Verdict.STALE:
                 wake = bool(run.sends) or decided.verdict is Verdict.KNOWN
                 dead = decided.verdict is Verdict.WRITTEN and failure is not None
-                return Ended("dead", wake, failure) if dead else Ended("done", wake)
+                moved = move_told_by(entry.content, held.chat)
+                return Ended("dead", wake, failure, moved) if dead else Ended("done", wake, moved=moved)
         raise Contended(_CONTENDED_SECONDS)
 
     async def _run_once(
@@ -210,6 +215,11 @@ class Resolver:
         run = UpdateRun(held.update_id, held.chat, chat_id, user_id, held.attempt >= self._max_attempts)
         keys = tuple(key for key, _ in _memories(run))
         loaded = await self._loads.submit(Wanted(held.update_id, keys))
+        if loaded.moved_to is not None and not loaded.resolved:
+            # What waited in the mailbox of a group that became a supergroup.
+            run.chat_key = loaded.moved_to
+            keys = tuple(key for key, _ in _memories(run))
+            loaded = await self._loads.submit(Wanted(held.update_id, keys))
         for key, (state, _) in loaded.states.items():
             memory = load(orjson.loads(state))
             setattr(run, key[0], memory)
@@ -339,6 +349,7 @@ def _row(held: Held, entry: Entry, guards: list[dict[str, Any]], sends: list[dic
         "guards": guards,
         "sends": sends,
         "messages": messages,
+        "reach": reach_told_by(entry.content, kind),
     }
 
 

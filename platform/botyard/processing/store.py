@@ -24,6 +24,9 @@ WITH w AS (SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[]) AS w(scope
 SELECT 'i' AS what, update_id::text AS scope, NULL AS key, NULL::text AS state, 0 AS version FROM inbox
  WHERE telegram_id = %(telegram_id)s AND update_id = ANY(%(updates)s)
 UNION ALL
+SELECT 'm', 'chat', h.chat_key, h.moved_to, 0 FROM chats h
+ WHERE h.bot_id = %(bot)s AND h.chat_key = ANY(%(chats)s) AND h.moved_to IS NOT NULL
+UNION ALL
 SELECT 'c', c.scope, c.key, c.state::text, c.version FROM conversations c JOIN w USING (scope, key)
  WHERE c.bot_id = %(bot)s
 """
@@ -32,7 +35,8 @@ _COMMIT = """
 SELECT set_config('app.tenant', %(tenant)s, true);
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
-    u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb)
+    u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
+    reach bool)
 ), g AS MATERIALIZED (
   SELECT r.u, z.* FROM r, jsonb_to_recordset(r.guards) AS z(scope text, key text, version bigint, state jsonb)
 ), v AS MATERIALIZED (
@@ -76,11 +80,27 @@ WITH r AS MATERIALIZED (
   INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, text)
   SELECT %(bot)s, %(customer)s, y.k, 'in', y.kind, z.id, y.u, z.text
     FROM y, jsonb_to_recordset(y.messages) AS z(id bigint, text text)
+), back AS (
+  -- Who writes can be reached again. Only who said so needs a row: by it a refusal of an earlier call is old news.
+  INSERT INTO chats AS c (bot_id, customer_id, chat_key, reachable_at)
+  SELECT %(bot)s, %(customer)s, y.k, now() FROM y WHERE y.reach AND (y.kind = 'my_chat_member' OR EXISTS (
+    SELECT 1 FROM chats u WHERE u.bot_id = %(bot)s AND u.chat_key = y.k AND u.unreachable_since IS NOT NULL))
+  ON CONFLICT (bot_id, chat_key) DO UPDATE
+     SET unreachable_since = NULL, unreachable_reason = NULL, reachable_at = excluded.reachable_at
+), lost AS (
+  INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
+  SELECT %(bot)s, %(customer)s, y.k, now(), 'the bot was blocked or sent away there' FROM y WHERE NOT y.reach
+  ON CONFLICT (bot_id, chat_key) DO UPDATE
+     SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
+  RETURNING c.*
+), swept AS (
+  UPDATE outbox w SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
+   WHERE w.bot_id = %(bot)s AND w.chat_key = lost.chat_key AND w.lane > 0 AND w.state IN ('queued', 'retry')
 ), d AS (
   INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, chat_key, reason, detail, request,
-                            attempts)
+                            attempts, fingerprint)
   SELECT %(bot)s, %(customer)s, 'update', %(telegram_id)s, y.u, y.k, y.dead->>'reason', y.dead->>'detail',
-         y.body::json, (y.dead->>'attempts')::bigint FROM y WHERE y.dead IS NOT NULL
+         y.body::json, (y.dead->>'attempts')::bigint, y.dead->>'fingerprint' FROM y WHERE y.dead IS NOT NULL
 ), e AS (
   INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
   SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NULL THEN 'update.processed' ELSE 'update.dead' END,
@@ -117,6 +137,8 @@ class Loaded:
     resolved: bool = False
     states: dict[MemoryKey, tuple[bytes, int]] = field(default_factory=dict)
     """Stored memory as JSON, and its version; a key that is missing was never written."""
+    moved_to: str | None = None
+    """Its chat is another one now, under whose key the memory stands: load that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +168,27 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
         "bot": bot.id,
         "telegram_id": telegram_id,
         "updates": [one.update_id for one in wanted],
+        "chats": [key for scope, key in keys if scope == "chat"],
         "scopes": [scope for scope, _ in keys],
         "keys": [key for _, key in keys],
     }
     resolved: set[int] = set()
+    moved: dict[MemoryKey, str] = {}
     states: dict[MemoryKey, tuple[bytes, int]] = {}
     for what, scope, key, state, version in _execute(_LOAD, parameters):
         if what == "i":
             resolved.add(int(scope))
+        elif what == "m":
+            moved[scope, key] = state
         else:
             states[scope, key] = (state.encode(), version)
     return [
-        Loaded(one.update_id in resolved, {key: states[key] for key in one.keys if key in states}) for one in wanted
+        Loaded(
+            one.update_id in resolved,
+            {key: states[key] for key in one.keys if key in states},
+            next((moved[key] for key in one.keys if key in moved), None),
+        )
+        for one in wanted
     ]
 
 

@@ -1,0 +1,49 @@
+"""Stopping a bot that cannot work, so that it says so and bothers nobody. See docs/bots.md."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from redis import Redis
+
+from botyard.bots.registry import routing_of
+from botyard.bots.routing import publish
+from botyard.settings import get_settings
+from db.engine import get_sessions
+from db.models import Bot, Event
+
+log = structlog.get_logger(__name__)
+
+REFUSED: Final = (
+    "Telegram refuses its token (401): it was revoked or replaced. Give its present token to `botyard bot add`"
+)
+
+
+def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
+    """Stop a bot until somebody mends it: its updates and its sends wait.
+
+    Args:
+        bot_id: the bot's row.
+        config_version: what the trouble was found with; a bot that was changed since goes on.
+        reason: in a person's words.
+
+    Returns:
+        Whether it was stopped by this call.
+    """
+    with get_sessions("system").begin() as session:
+        bot = session.get(Bot, bot_id, with_for_update=True)
+        if bot is None or bot.config_version != config_version or bot.status not in ("active", "maintenance"):
+            return False
+        bot.status, bot.status_reason, bot.status_since = "error", reason, datetime.now(UTC)
+        session.add(
+            Event(
+                customer_id=bot.customer_id, bot_id=bot.id, type="bot.error", entity=f"telegram:{bot.telegram_id}",
+                actor="botyard", data={"reason": reason},
+            )
+        )  # fmt: skip
+        route = routing_of(bot)
+    log.error("bot_stopped", bot=bot_id, reason=reason)
+    settings = get_settings()
+    with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+        publish(redis, route)
+    return True

@@ -1,0 +1,66 @@
+"""A group became a supergroup, and with it another chat at Telegram: everything kept of it follows."""
+
+from typing import Any, Final
+
+from db.engine import one_statement
+
+# Rows of the old chat that are being sent follow too: what becomes of them is recorded by their own ids.
+_MOVE: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+WITH c AS (
+  INSERT INTO chats (bot_id, customer_id, chat_key, moved_to) VALUES (%(bot)s, %(customer)s, %(old)s, %(new)s)
+  ON CONFLICT (bot_id, chat_key) DO UPDATE SET moved_to = excluded.moved_to
+   WHERE chats.moved_to IS DISTINCT FROM excluded.moved_to RETURNING 1
+), s AS (
+  UPDATE conversations SET key = %(new)s, version = version + 1, updated_at = now()
+   WHERE bot_id = %(bot)s AND scope = 'chat' AND key = %(old)s
+     AND NOT EXISTS (SELECT 1 FROM conversations WHERE bot_id = %(bot)s AND scope = 'chat' AND key = %(new)s)
+), o AS (
+  UPDATE outbox SET chat_key = %(new)s, params = CASE
+           WHEN params->>'chat_id' = %(old)s THEN params || jsonb_build_object('chat_id', %(new)s::bigint)
+           ELSE params END
+   WHERE bot_id = %(bot)s AND chat_key = %(old)s AND state IN ('queued', 'retry', 'sending')
+), m AS (
+  UPDATE messages SET chat_key = %(new)s WHERE bot_id = %(bot)s AND chat_key = %(old)s
+), e AS (
+  INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
+  SELECT %(customer)s, %(bot)s, 'chat.moved', 'chat:' || %(old)s, 'telegram', jsonb_build_object('to', %(new)s) FROM c
+)
+SELECT count(*) FROM c
+"""
+
+
+def move(bot_id: int, customer_id: int, old: str, new: str) -> bool:
+    """Let state, history and what waits to be sent follow a group, in one transaction; once done, it changes nothing.
+
+    Args:
+        bot_id: the bot's row.
+        customer_id: its customer.
+        old: the group's id until now.
+        new: the supergroup's id.
+
+    Returns:
+        Whether this was news.
+    """
+    parameters = {"tenant": str(customer_id), "customer": customer_id, "bot": bot_id, "old": old, "new": new}
+    with one_statement() as cursor:
+        cursor.execute(_MOVE, parameters)
+        ((changed,),) = cursor.fetchall()
+        return bool(changed)
+
+
+def move_told_by(update: dict[str, Any], chat_key: str) -> tuple[str, str] | None:
+    """The old and the new id of a group, if this update is the service message of its move.
+
+    Args:
+        update: as the Bot API delivers it.
+        chat_key: the chat it belongs to.
+    """
+    message = update.get("message")
+    if not isinstance(message, dict):
+        return None
+    for field, told_in_old in (("migrate_to_chat_id", True), ("migrate_from_chat_id", False)):
+        other = message.get(field)
+        if type(other) is int:
+            return (chat_key, str(other)) if told_in_old else (str(other), chat_key)
+    return None

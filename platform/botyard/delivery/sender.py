@@ -1,0 +1,153 @@
+"""One slice's way from claimed rows to results: real ids, permits, calls. See docs/delivery.md."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from botyard.bots.registry import ServedBot
+from botyard.bots.stopping import REFUSED, stop_bot
+from botyard.delivery.calls import ApiClient, with_real_ids
+from botyard.delivery.outbox import Outbox, Result, Row
+from botyard.hosting import Host
+from botyard.limiter import Limiter, Permit
+from botyard.mailbox.leases import Lease
+from botyard.telegram.outbox_bot import provisional_ids
+from botyard.telegram.run import of_provisional_id
+from botyard.telegram.test_mode import HELD_BACK, audience_of
+from botyard.telegram.tokens import open_sealed
+from botyard.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A row that may be sent at its permit's moment."""
+
+    row: Row
+    params: dict[str, Any]
+    permit: Permit
+
+
+class Sender:
+    """Turns the rows that a slice claimed into results.
+
+    Args:
+        api: calls of the Bot API.
+        limiter: permits.
+        outbox: whose rows they are.
+        bot: who sends.
+        host: clients of this loop.
+        lease: the slice's; without it nothing is sent.
+    """
+
+    def __init__(
+        self, api: ApiClient, limiter: Limiter, outbox: Outbox, bot: ServedBot, host: Host, lease: Lease
+    ) -> None:
+        self._api = api
+        self._limiter = limiter
+        self._outbox = outbox
+        self.bot = bot
+        self._host = host
+        self._lease = lease
+        self._token = open_sealed(bot.token_encrypted)
+        self._audience = audience_of(host.settings)
+
+    async def prepare(self, rows: list[Row], results: list[Result]) -> list[Ready]:
+        """The rows that may be sent in a moment, with their final parameters; the others get a result."""
+        real = await self._real_ids(rows)
+        ready = []
+        for row in rows:
+            params = with_real_ids(row.params, real)
+            if self._audience.holds_back(row.method, row.params, row.chat):
+                log.warning("send_held_back", bot=self.bot.id, row=row.id, method=row.method, chat=row.chat)
+                metrics.HELD_BACK.inc(bot=self.bot.id)
+                results.append(Result(row.id, row.attempt, "dropped", error=HELD_BACK))
+            elif row.unreachable is not None:
+                results.append(Result(row.id, row.attempt, "dropped", error=row.unreachable))
+            elif row.late:
+                results.append(Result(row.id, row.attempt, "expired", error="its last useful moment has passed"))
+            elif params is None:
+                results.append(Result(row.id, row.attempt, "dead", error="the message it refers to was never sent"))
+            else:
+                ready.append((row, params))
+        return await self._permitted(ready, results)
+
+    async def _real_ids(self, rows: list[Row]) -> dict[tuple[int, int], int | None]:
+        wanted: dict[int, list[tuple[int, int]]] = {}
+        for row in rows:
+            for number in provisional_ids(row.params):
+                if row.telegram_id is not None:
+                    wanted.setdefault(row.telegram_id, []).append(of_provisional_id(number))
+        found: dict[tuple[int, int], int | None] = {}
+        loop = asyncio.get_running_loop()
+        for telegram_id, numbers in wanted.items():
+            ask = partial(self._outbox.real_ids, telegram_id, numbers)
+            found |= await loop.run_in_executor(self._host.database, ask)
+        return found
+
+    async def _permitted(self, ready: list[tuple[Row, dict[str, Any]]], results: list[Result]) -> list[Ready]:
+        wanted = [
+            self._limiter.permission(row.method, row.chat, row.lane, paid=params.get("allow_paid_broadcast") is True)
+            for row, params in ready
+        ]
+        going = []
+        for (row, params), permit in zip(ready, await self._limiter.reserve(self.bot.id, wanted), strict=True):
+            if permit.granted:
+                going.append(Ready(row, params, permit))
+            else:
+                results.append(Result(row.id, row.attempt, "queued", due_in=permit.wait))
+        return going
+
+    async def send(self, ready: Ready) -> Result:
+        """Make the call; or give the row back if the lease may have passed while this process stood still."""
+        row = ready.row
+        try:
+            await self._limiter.come(self.bot.id, ready.permit)
+        except RedisError as error:
+            log.warning("permit_not_used", bot=self.bot.id, row=row.id, error=type(error).__name__)
+            return Result(row.id, row.attempt, "queued")
+        if time.monotonic() > self._lease.renewed_at + self._host.settings.lease_seconds:
+            return Result(row.id, row.attempt, "queued")
+        result = await self._api.send(row, ready.params, self.bot.api_url, self._token)
+        if result.verdict == "sent":
+            self._count(row)
+        else:
+            log.warning(
+                "send_failed", bot=self.bot.id, row=row.id, method=row.method, verdict=result.verdict,
+                error=result.error, retry_in=result.due_in,
+            )  # fmt: skip
+            if result.uncertain:
+                metrics.UNCERTAIN.inc(bot=self.bot.id)
+            await self._follow(row, result)
+        return result
+
+    async def _follow(self, row: Row, result: Result) -> None:
+        """What a refusal means beyond its row."""
+        if result.flood_seconds:
+            await self._close_chat(row, result.flood_seconds)
+        if result.moved_to is not None:
+            await self._host.follow_group(self.bot, row.chat, result.moved_to)
+        if result.token_refused:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._host.database, stop_bot, self.bot.id, self.bot.config_version, REFUSED)
+            self._host.forget_bot(self.bot)
+
+    async def _close_chat(self, row: Row, seconds: float) -> None:
+        try:
+            if await self._limiter.close(self.bot.id, row.chat, seconds):
+                log.warning("bot_closed", bot=self.bot.id, seconds=seconds)
+        except RedisError as error:
+            # The row itself waits for the deadline; the chat's other rows stand behind it in their lane.
+            log.warning("chat_not_closed", bot=self.bot.id, chat=row.chat, error=type(error).__name__)
+
+    def _count(self, row: Row) -> None:
+        metrics.SENT.inc(bot=self.bot.id, lane=row.lane.name.lower())
+        if row.caused_at is not None:
+            metrics.RESPONSE_SECONDS.observe((datetime.now(UTC) - row.caused_at).total_seconds(), bot=self.bot.id)
