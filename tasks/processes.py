@@ -18,6 +18,7 @@ from redis import Redis
 from botyard.delivery.calls import ApiClient
 from botyard.delivery.outbox import bots_with_due_rows
 from botyard.delivery.slice import SendingSlice
+from botyard.delivery.unanswered import answer_unanswered
 from botyard.hosting import Host
 from botyard.mailbox.clock import Clock, sweep_once
 from botyard.mailbox.keeping import Keeper
@@ -34,6 +35,7 @@ from tasks.process_logs import say_ready
 
 _SQL_SWEEP_SECONDS = 2.0
 _FLUSH_SECONDS = 1.0
+_COURTESY_SECONDS = 0.5
 
 
 class WorkerProcess:
@@ -62,6 +64,7 @@ class WorkerProcess:
                 (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
                 (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
                 (_SQL_SWEEP_SECONDS, self.wake_sleepers),
+                (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
             ],
             self.settings.clock_seconds,
             passing=DATABASE_TROUBLE,
@@ -84,11 +87,13 @@ class WorkerProcess:
         # Who has a place there will be woken by the clock when it is due, and not before.
         places = self.redis.zmscore("by:send", found) if found else []  # type: ignore[arg-type]
         for bot_id, place in zip(found, places, strict=True):
-            if place is not None:
-                continue
-            ticket = self.keeper.wake(bot_id)
-            if ticket is not None:
-                self.tickets.send(ticket)
+            if place is None:
+                self._wake(bot_id)
+
+    def _wake(self, bot_id: int) -> None:
+        ticket = self.keeper.wake(bot_id)
+        if ticket is not None:
+            self.tickets.send(ticket)
 
     def prune(self) -> int:
         """Forget what only served to recognise repetitions."""

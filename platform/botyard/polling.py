@@ -27,7 +27,7 @@ from botyard.mailbox.protocol import fresh_id, mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, TicketQueue, celery_producer
 from botyard.settings import Settings, get_settings
 from botyard.telegram.address import host_of, method_url
-from botyard.telegram.keys import chat_key
+from botyard.telegram.keys import awaited_query, chat_key
 from botyard.telegram.request import AiohttpRequest, JsonBody
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry.logs import configure_logs
@@ -223,7 +223,9 @@ class BotPoll:
 
     async def _accept(self, update: dict[str, Any], entry: bytes) -> Accepted | None:
         try:
-            return await self._mailboxes.accept(self._bot.telegram_id, chat_key(update), update["update_id"], entry)
+            return await self._mailboxes.accept(
+                self._bot.telegram_id, chat_key(update), update["update_id"], entry, awaited_query(update)
+            )
         except RedisError as error:
             log.warning("update_waits", telegram_id=self._bot.telegram_id, error=type(error).__name__)
             return None

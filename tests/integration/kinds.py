@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from telegram import Update
-from telegram.ext import CommandHandler, MessageHandler, filters
+from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
 STARTS: list[int] = []
 """The update of each handler start, in order."""
@@ -78,6 +78,18 @@ def remembering(application: Any) -> None:
             await update.effective_message.reply_text(" ".join(said))
 
     _add(application, remember)
+
+
+def pressed(application: Any) -> None:
+    """Answers a button's press, forgets to, or raises, as the button says."""
+
+    async def press(update: Any, _: Any) -> None:
+        if update.callback_query.data == "raise":
+            raise ValueError("broken on purpose")
+        if update.callback_query.data == "answer":
+            await update.callback_query.answer("done")
+
+    application.add_handler(CallbackQueryHandler(press))
 
 
 def counting(application: Any) -> None:

@@ -23,6 +23,10 @@ class ServedBot:
     api_url: str
     status: str
     config_version: int
+    answers_callbacks: bool = True
+    """Whether a callback query that its handlers leave unanswered is answered for it."""
+    repeats: bool = True
+    """Whether a send of unknown outcome is made again; else it stays ``uncertain``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +118,6 @@ def _served(bot: Bot | None) -> ServedBot | None:
         api_url=bot.api_url,
         status=bot.status,
         config_version=bot.config_version,
+        answers_callbacks=bool(bot.settings.get("answer_callbacks", True)),
+        repeats=bool(bot.settings.get("repeat_uncertain", True)),
     )

@@ -1,5 +1,6 @@
 """The mailboxes as the webhook and the workers' event loops use them. See docs/mailbox.md."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from redis.asyncio import Redis
 
 from botyard.mailbox import scripts
 from botyard.mailbox.protocol import (
+    AWAITED,
     DELIVER,
     PROCESS_UPDATES,
     Held,
@@ -53,8 +55,19 @@ class Mailboxes:
         names = ("accept", "take", "done", "fail", "finish", "send_take", "send_release")
         self._call: dict[str, Call] = {name: redis.register_script(scripts.source(name)) for name in names}
 
-    async def accept(self, bot: int, chat: str, update_id: int, body: bytes) -> Accepted:
-        """Take an update in; answer 200 only after this returned."""
+    async def accept(self, bot: int, chat: str, update_id: int, body: bytes, query: str | None = None) -> Accepted:
+        """Take an update in; answer 200 only after this returned.
+
+        Args:
+            bot: the Telegram bot id.
+            chat: the key of its mailbox.
+            update_id: Telegram's, or a replay's.
+            body: the entry.
+            query: a callback query that somebody waits for: see `botyard.delivery.unanswered`.
+        """
+        if query is not None:
+            # Before: whoever brings an update again that was accepted is told so, and would not come to this line.
+            await self._redis.zadd(AWAITED, {f"{bot} {update_id} {query} {chat}": time.time()}, nx=True)
         t = self._times
         args = (bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap)
         raw = await self._call["accept"](args=args)

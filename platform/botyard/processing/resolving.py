@@ -28,7 +28,7 @@ from botyard.processing.store import (
     encode_row,
 )
 from botyard.telegram.application import YardApplication
-from botyard.telegram.keys import update_kind
+from botyard.telegram.keys import awaited_query, update_kind
 from botyard.telegram.memory import NotPlain, dump, load
 from botyard.telegram.run import Lane, Memory, Send, UpdateRun, of_provisional_id
 from botyard.telemetry.redaction import redact
@@ -41,8 +41,10 @@ _STALE_TRIES: Final = 5
 _TURN_SECONDS: Final = 2.0
 _CONTENDED_SECONDS: Final = 0.2
 _BOT_DATA: Final[MemoryKey] = ("bot", "")
-# The last moment at which an answer is still of use, in seconds: a callback's and a query's are Telegram's own.
+# How long a send is of use, in seconds. Answers count from the update's arrival: what Telegram says of it (a
+# pre-checkout query), or for how long its server keeps the query.
 _USEFUL_SECONDS: Final = {Lane.URGENT: 150, Lane.REPLY: 900}
+_ANSWER_SECONDS: Final = {"answerPreCheckoutQuery": 10, "answerInlineQuery": 30}
 
 
 class HandlerFailed(PermanentError):
@@ -191,12 +193,14 @@ class Resolver:
         self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded
     ) -> tuple[Resolution, HandlerFailed | None]:
         failure = await self._handle(update, run)
+        self._answer_for_it(entry, run)
         if failure is None:
             try:
                 return self._resolution(held, entry, run, loaded, None), None
             except HandlerFailed as error:
                 failure = error
                 run.sends.clear()
+                self._answer_for_it(entry, run)
         if not run.last_attempt:
             raise failure
         log.error(
@@ -207,7 +211,14 @@ class Resolver:
         except HandlerFailed:
             # What the error handlers sent cannot be stored: the dead letter stands without it.
             run.sends.clear()
+            self._answer_for_it(entry, run)
             return self._resolution(held, entry, run, loaded, failure), failure
+
+    def _answer_for_it(self, entry: Entry, run: UpdateRun) -> None:
+        """A callback query that the handlers left unanswered would spin before the person's eyes."""
+        query = awaited_query(entry.content)
+        if query is not None and self._bot.answers_callbacks and not run.answers(query):
+            run.queue(Send("answerCallbackQuery", {"callback_query_id": query}, run.chat_key, Lane.URGENT, after=None))
 
     async def _load(self, held: Held, update: Update) -> tuple[UpdateRun, Loaded]:
         chat_id = update.effective_chat.id if update.effective_chat else None
@@ -360,7 +371,7 @@ def _as_row(send: Send) -> dict[str, Any]:
         "params": send.params,
         "chat": send.chat_key,
         "lane": int(send.lane),
-        "seconds": _USEFUL_SECONDS.get(send.lane),
+        "seconds": _ANSWER_SECONDS.get(send.method, _USEFUL_SECONDS.get(send.lane)),
         "after_update": update_id,
         "after_n": n,
     }

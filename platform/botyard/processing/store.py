@@ -68,9 +68,11 @@ WITH r AS MATERIALIZED (
      ORDER BY y.u, z.n) s
 ), o AS (
   INSERT INTO outbox (id, bot_id, customer_id, telegram_id, update_id, n, chat_key, lane, method, params, caused_at,
-                      deadline, after_id)
+                      repeat_policy, deadline, after_id)
   SELECT n.id, %(bot)s, %(customer)s, %(telegram_id)s, n.u, n.n, n.send->>'chat', (n.send->>'lane')::smallint,
-         n.send->>'method', n.send->'params', n.at, now() + (n.send->>'seconds')::float8 * interval '1 s',
+         n.send->>'method', n.send->'params', n.at,
+         %(repeat)s, CASE WHEN (n.send->>'lane')::int = 0 THEN n.at ELSE now() END
+                     + (n.send->>'seconds')::float8 * interval '1 s',
          coalesce(
            (SELECT a.id FROM n a WHERE a.u = (n.send->>'after_update')::bigint AND a.n = (n.send->>'after_n')::bigint),
            (SELECT a.id FROM outbox a WHERE a.telegram_id = %(telegram_id)s
@@ -222,6 +224,7 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
         "customer": bot.customer_id,
         "bot": bot.id,
         "telegram_id": telegram_id,
+        "repeat": "repeat" if bot.repeats else "leave",
         "batch": (b"[" + b",".join(resolution.row for resolution in part) + b"]").decode(),
     }
     try:

@@ -51,6 +51,13 @@ def chat_key(update: dict[str, Any]) -> str:
     return NOWHERE
 
 
+def awaited_query(update: dict[str, Any]) -> str | None:
+    """The id of the callback query that somebody sees spinning until it is answered, if the update is one."""
+    query = update.get("callback_query")
+    found = query.get("id") if isinstance(query, dict) else None
+    return found if _is_name(found) else None
+
+
 def _id_in(content: dict[str, Any], field: str) -> str:
     inner = content.get(field)
     value = inner.get("id") if isinstance(inner, dict) else None

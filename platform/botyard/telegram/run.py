@@ -69,6 +69,13 @@ class UpdateRun:
         """Note a send, to go out after the commit."""
         self.sends.append(send)
 
+    def answers(self, query_id: str) -> bool:
+        """Whether a callback query is answered by what was noted so far."""
+        return any(
+            send.method == "answerCallbackQuery" and send.params.get("callback_query_id") == query_id
+            for send in self.sends
+        )
+
     def last_provisional_id(self) -> int:
         """The id by which handlers know the message of the last send."""
         return provisional_id(self.update_id, len(self.sends))

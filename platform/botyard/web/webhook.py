@@ -21,7 +21,7 @@ from botyard.bots.registry import Intake, find_intake
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import mailbox_entry
 from botyard.mailbox.tickets import TicketQueue
-from botyard.telegram.keys import chat_key
+from botyard.telegram.keys import awaited_query, chat_key
 from botyard.telemetry import metrics
 
 Scope = MutableMapping[str, Any]
@@ -132,7 +132,9 @@ class Webhook:
         body = await _read(headers, receive)
         update, update_id = _parse(body)
         entry = mailbox_entry(body)
-        accepted = await self._mailboxes.accept(intake.telegram_id, chat_key(update), update_id, entry)
+        accepted = await self._mailboxes.accept(
+            intake.telegram_id, chat_key(update), update_id, entry, awaited_query(update)
+        )
         if accepted.verdict == "full":
             raise Refusal(503)
         if accepted.verdict == "gone":
