@@ -108,6 +108,7 @@ class WorkerProcess:
         """End the threads; a last flush of the figures."""
         self._clock.stop()
         self.tools.renewer.stop()
+        self.tools.watch.stop()
         metrics.flush(self.redis)
         self.loop.stop()
 

@@ -100,6 +100,7 @@ class Rig:
 
     async def close(self) -> None:
         self.tools.renewer.stop()
+        self.tools.watch.stop()
         await self.host.close()
         self.redis.close()
 

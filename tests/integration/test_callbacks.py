@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -56,7 +56,7 @@ def answer(yard: Rig) -> int:
 
 
 def make_old(yard: Rig) -> None:
-    for member in yard.redis.zrange(AWAITED, 0, -1):
+    for member in cast("list[bytes]", yard.redis.zrange(AWAITED, 0, -1)):
         yard.redis.zadd(AWAITED, {member: time.time() - PATIENCE_SECONDS - 1})
 
 

@@ -23,6 +23,7 @@ class ServedBot:
     api_url: str
     status: str
     config_version: int
+    queue: str = "slow"
     answers_callbacks: bool = True
     """Whether a callback query that its handlers leave unanswered is answered for it."""
     repeats: bool = True
@@ -118,6 +119,7 @@ def _served(bot: Bot | None) -> ServedBot | None:
         api_url=bot.api_url,
         status=bot.status,
         config_version=bot.config_version,
+        queue=bot.queue,
         answers_callbacks=bool(bot.settings.get("answer_callbacks", True)),
         repeats=bool(bot.settings.get("repeat_uncertain", True)),
     )

@@ -21,6 +21,7 @@ from botyard.delivery.outbox import Result, Row, Verdict
 from botyard.telegram.address import method_url
 from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered
 from botyard.telegram.run import of_provisional_id
+from botyard.telemetry.fingerprints import of_words
 from botyard.telemetry.redaction import redact
 from db.engine import storable
 
@@ -98,7 +99,8 @@ class ApiClient:
         answered = self._answered.get(api_url)
         counted = answered is not None and time.monotonic() - answered < _HEALTHY_SECONDS
         if counted and row.failures + 1 >= _MAX_FAILURES:
-            return Result(row.id, row.attempt, "dead", error=text, counted=True)
+            fingerprint = of_words(row.method, text)
+            return Result(row.id, row.attempt, "dead", error=text, counted=True, fingerprint=fingerprint)
         tries = row.failures + 1 if counted else row.attempt
         return Result(row.id, row.attempt, "retry", due_in=self._wait(tries), error=text, counted=counted)
 
@@ -115,7 +117,7 @@ def _refused(row: Row, error: TelegramError, text: str) -> Result:
         return Result(row.id, row.attempt, "expired", error=text)
     if "chat_id" in row.params and (isinstance(error, Forbidden) or "chat not found" in words):
         return Result(row.id, row.attempt, "dropped", error=text, unreachable=True)
-    return Result(row.id, row.attempt, "dead", error=text)
+    return Result(row.id, row.attempt, "dead", error=text, fingerprint=of_words(row.method, text))
 
 
 def wait_of(error: RetryAfter) -> float:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -24,6 +24,8 @@ from botyard.telegram.tokens import open_sealed
 from botyard.telemetry import metrics
 
 log = structlog.get_logger(__name__)
+
+_NEVER_SENT: Final = "the message it refers to was never sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Sender:
             elif row.late:
                 results.append(Result(row.id, row.attempt, "expired", error="its last useful moment has passed"))
             elif params is None:
-                results.append(Result(row.id, row.attempt, "dead", error="the message it refers to was never sent"))
+                results.append(Result(row.id, row.attempt, "dead", error=_NEVER_SENT, fingerprint=_NEVER_SENT))
             else:
                 ready.append((row, params))
         return await self._permitted(ready, results)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from redis import Redis
 
@@ -62,7 +62,7 @@ def answer_unanswered(redis: "Redis", wake: Callable[[int], object]) -> int:
 
 def _take(redis: "Redis", until: float) -> Sequence[_Awaited]:
     """What is ours to answer: each query comes to one process. One that dies now owes a courtesy, nothing more."""
-    found = redis.zrangebyscore(AWAITED, "-inf", until, start=0, num=_AT_ONCE)
+    found = cast("list[bytes]", redis.zrangebyscore(AWAITED, "-inf", until, start=0, num=_AT_ONCE))
     taken = []
     for member in found:
         if redis.zrem(AWAITED, member):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from botyard.telegram.application import YardApplication
 from botyard.telegram.keys import awaited_query, update_kind
 from botyard.telegram.memory import NotPlain, dump, load
 from botyard.telegram.run import Lane, Memory, Send, UpdateRun, of_provisional_id
+from botyard.telemetry.fingerprints import of_error, of_words
 from botyard.telemetry.redaction import redact
 from db.engine import storable
 
@@ -53,12 +55,14 @@ class HandlerFailed(PermanentError):
     Args:
         reason: one line, without secrets.
         detail: the traceback.
+        fingerprint: the same for failures of one cause; none: the reason's words.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
+    def __init__(self, reason: str, detail: str, fingerprint: str | None = None) -> None:
+        super().__init__(reason, detail, fingerprint)
         self.reason = reason
         self.detail = detail
+        self.fingerprint = fingerprint or of_words(reason)
 
 
 class Contended(TransientError):
@@ -115,6 +119,7 @@ class Resolver:
         commits: batches of commits.
         timeout: seconds that the handlers of one update may take.
         max_attempts: starts after which an update is given up.
+        note: called with the seconds that an update's handlers took.
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class Resolver:
         commits: Batcher[Resolution, Decided],
         timeout: float,
         max_attempts: int,
+        note: Callable[[float], None],
     ) -> None:
         self._bot = bot
         self._application = application
@@ -132,6 +138,7 @@ class Resolver:
         self._commits = commits
         self._timeout = timeout
         self._max_attempts = max_attempts
+        self._note = note
         self._people: dict[int, asyncio.Lock] = {}
         self._bot_data = asyncio.Lock()
         self._writes_bot_data = False
@@ -192,7 +199,9 @@ class Resolver:
     async def _run_once(
         self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded
     ) -> tuple[Resolution, HandlerFailed | None]:
+        began = time.monotonic()
         failure = await self._handle(update, run)
+        self._note(time.monotonic() - began)
         self._answer_for_it(entry, run)
         if failure is None:
             try:
@@ -254,7 +263,8 @@ class Resolver:
         if not run.errors:
             return None
         first = run.errors[0]
-        return HandlerFailed(f"{type(first).__name__}: {first}", "".join(traceback.format_exception(first)))
+        detail = "".join(traceback.format_exception(first))
+        return HandlerFailed(f"{type(first).__name__}: {first}", detail, of_error(first))
 
     @staticmethod
     def _cut_off(run: UpdateRun, reason: str, detail: str) -> HandlerFailed:
@@ -271,7 +281,7 @@ class Resolver:
             guards = [] if failure else _guards(run, loaded)
             row = _row(held, entry, guards, [_as_row(send) for send in run.sends])
             if failure is not None:
-                row["dead"] = _epitaph(failure.reason, failure.detail, held.attempt)
+                row["dead"] = _epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
             encoded = encode_row(row)
         except NotPlain as error:
             raise HandlerFailed(str(error), "") from None
@@ -288,7 +298,7 @@ class Resolver:
 
     async def _bury(self, held: Held, reason: str, detail: str, attempts: int | None = None) -> Ended:
         log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=reason)
-        dead = _epitaph(reason, detail, held.attempt if attempts is None else attempts)
+        dead = _epitaph(reason, detail, held.attempt if attempts is None else attempts, of_words(reason))
         decided = await self._commits.submit(_grave(held, _entry_or_bytes(held), dead))
         if decided.verdict is Verdict.REFUSED:
             # PostgreSQL cannot store the body as JSON: keep its bytes, so that nothing is lost.
@@ -314,8 +324,9 @@ def _bytes_only(held: Held) -> Entry:
     return Entry(datetime.now(UTC), orjson.dumps({"unreadable": held.body.hex()}).decode(), {})
 
 
-def _epitaph(reason: str, detail: str, attempts: int) -> dict[str, Any]:
-    return {"reason": storable(redact(reason)), "detail": storable(redact(detail)), "attempts": attempts}
+def _epitaph(reason: str, detail: str, attempts: int, fingerprint: str) -> dict[str, Any]:
+    said = {"reason": reason, "detail": detail, "fingerprint": fingerprint}
+    return {name: storable(redact(words)) for name, words in said.items()} | {"attempts": attempts}
 
 
 def _memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:

@@ -5,10 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
 
+from botyard.bots.queues import change_queue, note_blocking
 from botyard.bots.registry import ServedBot
 from botyard.hosting import Host
 from botyard.mailbox.keeping import Keeper
@@ -17,8 +19,10 @@ from botyard.mailbox.protocol import Held, fresh_id
 from botyard.mailbox.tickets import TicketQueue
 from botyard.processing import failure_notes, store
 from botyard.processing.batcher import Batcher
+from botyard.processing.paces import Paces
 from botyard.processing.resolving import Contended, Ended, HandlerFailed, Resolver
 from botyard.processing.solitude import Solitude
+from botyard.processing.watch import LoopWatch
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, is_reachable
 
@@ -42,6 +46,8 @@ class Tools:
         renewer: the thread that renews leases.
         tickets: where tickets go.
         solitude: who may run beside whom.
+        paces: how quick the bots are.
+        watch: notices a loop that stands still.
         patience: how often an update failed for reasons that were not its own.
     """
 
@@ -49,6 +55,8 @@ class Tools:
     renewer: Renewer
     tickets: TicketQueue
     solitude: Solitude = field(default_factory=Solitude)
+    paces: Paces = field(default_factory=Paces)
+    watch: LoopWatch = field(default_factory=lambda: LoopWatch(note_blocking))
     patience: Counter[tuple[int, int]] = field(default_factory=Counter)
 
 
@@ -82,6 +90,7 @@ class Slice:
         self._left = host.settings.slice_updates
         self._taken = 0
         self._stopped = False
+        self._moved = False
         self._chats: set[asyncio.Task[None]] = set()
 
     async def run(self, stamp: int | None) -> None:
@@ -94,7 +103,8 @@ class Slice:
             return
         resolver = await self._resolver(bot)
         try:
-            retired = await self._work(bot, resolver, stamp)
+            with self._tools.watch.watching(bot.id):
+                retired = await self._work(bot, resolver, stamp)
         except BaseException:
             # Shutdown, or Redis is away: what is still held goes back uncounted, as far as Redis can be reached.
             for task in self._chats:
@@ -117,7 +127,16 @@ class Slice:
             Batcher(lambda batch: store.commit(bot, telegram_id, batch), host.database, limit),
             host.settings.handler_timeout_seconds,
             host.settings.max_attempts,
+            partial(self._note_pace, bot),
         )
+
+    def _note_pace(self, bot: ServedBot, seconds: float) -> None:
+        """Let a bot work where it belongs: the quick ones apart from those that wait."""
+        queue = self._tools.paces.note(bot, seconds)
+        if queue is not None and not self._moved:
+            self._moved = True
+            words = "its handlers are quick" if queue == "updates" else f"one of its handlers took {seconds:.1f} s"
+            self._host.database.submit(change_queue, bot.id, queue, words)
 
     def _going_on(self) -> bool:
         alone_wanted = self._tools.solitude.wanted

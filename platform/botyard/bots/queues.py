@@ -1,0 +1,61 @@
+"""Which worker pool a bot's updates go to. See docs/processing.md."""
+
+from typing import Literal
+
+import structlog
+from redis import Redis
+from sqlalchemy.orm import Session
+
+from botyard.bots.registry import routing_of
+from botyard.bots.routing import publish
+from botyard.settings import get_settings
+from db.engine import get_sessions
+from db.models import Bot, Event
+
+log = structlog.get_logger(__name__)
+
+
+def change_queue(bot_id: int, queue: Literal["updates", "slow"], reason: str) -> bool:
+    """Move a bot to another pool, unless its owner chose one for it; tickets that are under way stay where they are.
+
+    Args:
+        bot_id: the bot's row.
+        queue: ``updates`` for the quick ones, ``slow`` for those that wait or block.
+        reason: in a person's words.
+
+    Returns:
+        Whether it was moved by this call.
+    """
+    with get_sessions("system").begin() as session:
+        bot = session.get(Bot, bot_id, with_for_update=True)
+        if bot is None or bot.queue == queue or "queue" in bot.settings:
+            return False
+        bot.queue = queue
+        _say(session, bot, "bot.queue", {"queue": queue, "reason": reason})
+        route = routing_of(bot)
+    log.info("bot_moved", bot=bot_id, queue=queue, reason=reason)
+    settings = get_settings()
+    with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+        publish(redis, route)
+    return True
+
+
+def note_blocking(bot_id: int, place: str, seconds: float) -> None:
+    """A handler blocked its event loop: say where, and let the bot work where it holds up nobody else.
+
+    Args:
+        bot_id: the bot's row.
+        place: the line of the bot's code.
+        seconds: for how long it has blocked so far.
+    """
+    log.error("loop_blocked", bot=bot_id, place=place, seconds=round(seconds, 1))
+    with get_sessions("system").begin() as session:
+        bot = session.get(Bot, bot_id)
+        if bot is not None:
+            _say(session, bot, "bot.blocked", {"place": place})
+    change_queue(bot_id, "slow", f"it blocks its loop at {place}")
+
+
+def _say(session: Session, bot: Bot, kind: str, data: dict[str, str]) -> None:
+    entity = f"telegram:{bot.telegram_id}"
+    session.add(Event(customer_id=bot.customer_id, bot_id=bot.id, type=kind, entity=entity, actor="botyard", data=data))
