@@ -7,6 +7,7 @@ import typer
 from botyard.commands import bot, dead, keys, processes
 from botyard.commands.doctor import doctor
 from botyard.commands.erase import erase
+from botyard.commands.lanes import lanes
 from botyard.commands.logs import logs
 from botyard.commands.output import NOT_RUNNING, TROUBLE, say
 from botyard.commands.run import run
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(status)
 app.command()(doctor)
+app.command()(lanes)
 app.command()(logs)
 app.command()(erase)
 app.add_typer(bot.app, name="bot")

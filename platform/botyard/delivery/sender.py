@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from botyard.bots.registry import ServedBot
 from botyard.bots.stopping import REFUSED, stop_bot
 from botyard.delivery.calls import ApiClient, with_real_ids
-from botyard.delivery.outbox import Outbox, Result, Row
+from botyard.delivery.outbox import Outbox, Result, Row, Verdict
 from botyard.hosting import Host
 from botyard.limiter import Limiter, Permit
 from botyard.mailbox.leases import Lease
@@ -22,10 +22,11 @@ from botyard.telegram.run import of_provisional_id
 from botyard.telegram.test_mode import HELD_BACK, audience_of
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry import metrics
+from db.engine import DATABASE_TROUBLE
 
 log = structlog.get_logger(__name__)
 
-_NEVER_SENT: Final = "the message it refers to was never sent"
+_GIVEN_UP: Final = ("dead", "expired", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +71,21 @@ class Sender:
             if self._audience.holds_back(row.method, row.params, row.chat):
                 log.warning("send_held_back", bot=self.bot.id, row=row.id, method=row.method, chat=row.chat)
                 metrics.HELD_BACK.inc(bot=self.bot.id)
-                results.append(Result(row.id, row.attempt, "dropped", error=HELD_BACK))
+                results.append(self._unsent(row, "dropped", HELD_BACK))
             elif row.unreachable is not None:
-                results.append(Result(row.id, row.attempt, "dropped", error=row.unreachable))
+                results.append(self._unsent(row, "dropped", row.unreachable))
             elif row.late:
-                results.append(Result(row.id, row.attempt, "expired", error="its last useful moment has passed"))
+                results.append(self._unsent(row, "expired", "its last useful moment has passed"))
             elif params is None:
-                results.append(Result(row.id, row.attempt, "dead", error=_NEVER_SENT, fingerprint=_NEVER_SENT))
+                results.append(self._unsent(row, "dead", "the message it refers to was never sent"))
             else:
                 ready.append((row, params))
         return await self._permitted(ready, results)
+
+    def _unsent(self, row: Row, verdict: Verdict, why: str) -> Result:
+        result = Result(row.id, row.attempt, verdict, error=why, fingerprint=why)
+        self._count_end(row, result)
+        return result
 
     async def _real_ids(self, rows: list[Row]) -> dict[tuple[int, int], int | None]:
         wanted: dict[int, list[tuple[int, int]]] = {}
@@ -127,27 +133,28 @@ class Sender:
             )  # fmt: skip
             if result.uncertain:
                 metrics.UNCERTAIN.inc(bot=self.bot.id)
-            await self._follow(row, result)
+            self._count_end(row, result)
+            try:
+                await self._follow(row, result)
+            except (RedisError, *DATABASE_TROUBLE) as trouble:
+                # What became of the row stands all the same; the next refusal tells it again.
+                log.warning("refusal_not_followed", bot=self.bot.id, row=row.id, error=type(trouble).__name__)
         return result
+
+    def _count_end(self, row: Row, result: Result) -> None:
+        if result.verdict in _GIVEN_UP:
+            metrics.GIVEN_UP.inc(bot=self.bot.id, lane=row.lane.name.lower(), state=result.verdict)
 
     async def _follow(self, row: Row, result: Result) -> None:
         """What a refusal means beyond its row."""
-        if result.flood_seconds:
-            await self._close_chat(row, result.flood_seconds)
+        if result.flood_seconds and await self._limiter.close(self.bot.id, row.chat, result.flood_seconds):
+            log.warning("bot_closed", bot=self.bot.id, seconds=result.flood_seconds)
         if result.moved_to is not None:
             await self._host.follow_group(self.bot, row.chat, result.moved_to)
         if result.token_refused:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._host.database, stop_bot, self.bot.id, self.bot.config_version, REFUSED)
             self._host.forget_bot(self.bot)
-
-    async def _close_chat(self, row: Row, seconds: float) -> None:
-        try:
-            if await self._limiter.close(self.bot.id, row.chat, seconds):
-                log.warning("bot_closed", bot=self.bot.id, seconds=seconds)
-        except RedisError as error:
-            # The row itself waits for the deadline; the chat's other rows stand behind it in their lane.
-            log.warning("chat_not_closed", bot=self.bot.id, chat=row.chat, error=type(error).__name__)
 
     def _count(self, row: Row) -> None:
         metrics.SENT.inc(bot=self.bot.id, lane=row.lane.name.lower())

@@ -27,7 +27,6 @@ _WINDOW: Final = 50
 _GATHER_SECONDS: Final = 0.02
 _AFTER_TROUBLE_SECONDS: Final = 1.0
 _RECORD_AGAIN_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)
-_GIVEN_UP: Final = ("dead", "expired", "dropped")
 _T = TypeVar("_T")
 
 
@@ -112,9 +111,6 @@ class SendingSlice:
         rows = await self._in_thread(partial(outbox.record_and_claim, ended, room))
         # Kept until the record stands: without it, what was sent would be sent again.
         self._ended = self._ended[len(ended) :]
-        for result in ended:
-            if result.verdict in _GIVEN_UP:
-                metrics.GIVEN_UP.inc(bot=sender.bot.id, state=result.verdict)
         try:
             ready = await sender.prepare(rows, self._ended)
         except BaseException:

@@ -92,7 +92,9 @@ PROCESSED: Final = Counter("bot_messages_processed_total", "Updates by outcome",
 RESPONSE_SECONDS: Final = Histogram("bot_response_time_seconds", "From an update's arrival to its answer sent", "bot")
 SENT: Final = Counter("bot_messages_sent_total", "Calls that the Bot API accepted", "bot", "lane")
 UNCERTAIN: Final = Counter("bot_sends_uncertain_total", "Sends whose outcome is unknown", "bot")
-GIVEN_UP: Final = Counter("bot_sends_given_up_total", "Sends that ended unsent: dead, expired, dropped", "bot", "state")
+GIVEN_UP: Final = Counter(
+    "bot_sends_given_up_total", "Sends that ended unsent: dead, expired, dropped", "bot", "lane", "state"
+)
 HELD_BACK: Final = Counter("bot_sends_held_back_total", "Sends that TEST_MODE kept from their chats", "bot")
 _ALL: Final[Iterable[Counter | Histogram]] = (
     ACKNOWLEDGED, PROCESSED, RESPONSE_SECONDS, SENT, UNCERTAIN, GIVEN_UP, HELD_BACK
