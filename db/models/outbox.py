@@ -55,6 +55,8 @@ class OutboxRow(BotOwned, Created, Base):
     """When the update that caused it arrived."""
     deadline: Mapped[datetime | None]
     """The last moment at which it is still worth sending."""
+    waits: Mapped[dict[str, Any] | None]
+    """For what it has waited, and for how many seconds: ``permit``, ``flood`` (429) or ``trouble``."""
     message_id: Mapped[int | None]
     error: Mapped[str | None]
     resolved_at: Mapped[datetime | None]

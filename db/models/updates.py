@@ -27,6 +27,10 @@ class InboxRow(BotOwned, Base):
     """As it arrived; ``json`` and not ``jsonb``, which refuses an escaped NUL."""
     state: Mapped[str]
     received_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """When its handlers were started for the last time."""
+    attempt: Mapped[int | None]
+    """How often they were started."""
     resolved_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

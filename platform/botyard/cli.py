@@ -12,6 +12,7 @@ from botyard.commands.logs import logs
 from botyard.commands.output import NOT_RUNNING, TROUBLE, say
 from botyard.commands.run import run
 from botyard.commands.status import status
+from botyard.commands.trace import trace
 from botyard.errors import BotyardError, InputError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(run)
 app.command()(status)
 app.command()(doctor)
 app.command()(lanes)
+app.command()(trace)
 app.command()(logs)
 app.command()(erase)
 app.add_typer(bot.app, name="bot")

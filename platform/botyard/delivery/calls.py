@@ -73,25 +73,33 @@ class ApiClient:
         if isinstance(error, RetryAfter):
             self._note_answer(api_url)
             wait = wait_of(error)
-            return Result(row.id, row.attempt, "retry", due_in=wait, error=text, flood_seconds=wait)
+            return Result(row.id, row.attempt, "retry", due_in=wait, error=text, flood_seconds=wait, cause="flood")
         if isinstance(error, BadRequest) and "message is not modified" in error.message.lower():
             # What a repeat after a crash meets: the message already is as it should be.
             return Result(row.id, row.attempt, "sent")
         if isinstance(error, InvalidToken) and "unauthorized" in error.message.lower():
             refused = row.attempt >= _FIRST_ATTEMPTS
-            return Result(row.id, row.attempt, "retry", due_in=_UNAUTHORIZED_SECONDS, error=text, token_refused=refused)
+            return Result(
+                row.id,
+                row.attempt,
+                "retry",
+                due_in=_UNAUTHORIZED_SECONDS,
+                error=text,
+                cause="trouble",
+                token_refused=refused,
+            )
         if isinstance(error, BadRequest | Forbidden | Conflict | ChatMigrated | InvalidToken):
             self._note_answer(api_url)
             return _refused(row, error, text)
         if isinstance(error, NotSent):
             self._unreached[api_url] += 1
-            return Result(row.id, row.attempt, "retry", due_in=self._wait(self._unreached[api_url]), error=text)
+            wait = self._wait(self._unreached[api_url])
+            return Result(row.id, row.attempt, "retry", due_in=wait, error=text, cause="trouble")
         if not isinstance(error, NetworkError) or isinstance(error, Unanswered):
             # No answer, or a 2xx that is none of the Bot API's: it may have been sent.
             verdict: Verdict = "retry" if row.may_repeat else "uncertain"
-            return Result(
-                row.id, row.attempt, verdict, due_in=self._wait(row.uncertain_count + 1), error=text, uncertain=True
-            )
+            wait = self._wait(row.uncertain_count + 1)
+            return Result(row.id, row.attempt, verdict, due_in=wait, error=text, uncertain=True, cause="trouble")
         return self._judge_refusal(row, text, api_url)
 
     def _judge_refusal(self, row: Row, text: str, api_url: str) -> Result:
@@ -102,7 +110,8 @@ class ApiClient:
             fingerprint = of_words(row.method, text)
             return Result(row.id, row.attempt, "dead", error=text, counted=True, fingerprint=fingerprint)
         tries = row.failures + 1 if counted else row.attempt
-        return Result(row.id, row.attempt, "retry", due_in=self._wait(tries), error=text, counted=counted)
+        wait = self._wait(tries)
+        return Result(row.id, row.attempt, "retry", due_in=wait, error=text, counted=counted, cause="trouble")
 
     def _wait(self, tries: int) -> float:
         return min(self._backoff * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT)

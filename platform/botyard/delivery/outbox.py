@@ -47,7 +47,7 @@ _RECORD = """
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
     id bigint, attempt bigint, verdict text, message_id bigint, due_in float8, error text, counted bool, uncertain bool,
-    unreachable bool, fingerprint text)
+    unreachable bool, fingerprint text, cause text)
 ), ok AS (
   UPDATE outbox o SET state = 'sent', message_id = r.message_id, resolved_at = now(), error = NULL FROM r
    WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict = 'sent' AND o.state IN ('sending', 'queued', 'uncertain')
@@ -55,6 +55,9 @@ WITH r AS MATERIALIZED (
 ), other AS (
   UPDATE outbox o SET state = r.verdict, error = r.error, owner = NULL,
          due = now() + coalesce(r.due_in, 0) * interval '1 s',
+         waits = CASE WHEN r.cause IS NULL OR r.due_in IS NULL THEN o.waits
+                 ELSE coalesce(o.waits, '{}') || jsonb_build_object(
+                   r.cause, round((coalesce((o.waits->>r.cause)::float8, 0) + r.due_in)::numeric, 3)) END,
          failures = failures + r.counted::int, uncertain_count = uncertain_count + r.uncertain::int,
          resolved_at = CASE WHEN r.verdict IN ('queued', 'retry') THEN NULL ELSE now() END FROM r
    WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict <> 'sent' AND o.state = 'sending'
@@ -154,6 +157,8 @@ class Result:
     """The group became this supergroup."""
     token_refused: bool = False
     """The token was revoked: the bot is to be stopped."""
+    cause: Literal["permit", "flood", "trouble"] | None = None
+    """What it waits for until it is claimed again."""
     fingerprint: str | None = None
     """The same for dead letters of one cause."""
 

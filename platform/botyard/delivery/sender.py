@@ -110,7 +110,7 @@ class Sender:
             if permit.granted:
                 going.append(Ready(row, params, permit))
             else:
-                results.append(Result(row.id, row.attempt, "queued", due_in=permit.wait))
+                results.append(Result(row.id, row.attempt, "queued", due_in=permit.wait, cause="permit"))
         return going
 
     async def send(self, ready: Ready) -> Result:

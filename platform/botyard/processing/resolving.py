@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -199,9 +198,9 @@ class Resolver:
     async def _run_once(
         self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded
     ) -> tuple[Resolution, HandlerFailed | None]:
-        began = time.monotonic()
+        run.started_at = datetime.now(UTC)
         failure = await self._handle(update, run)
-        self._note(time.monotonic() - began)
+        self._note((datetime.now(UTC) - run.started_at).total_seconds())
         self._answer_for_it(entry, run)
         if failure is None:
             try:
@@ -279,7 +278,7 @@ class Resolver:
         """What is to be written: everything the handlers did, or the dead letter and what error handlers sent."""
         try:
             guards = [] if failure else _guards(run, loaded)
-            row = _row(held, entry, guards, [_as_row(send) for send in run.sends])
+            row = _row(held, entry, guards, [_as_row(send) for send in run.sends], run.started_at)
             if failure is not None:
                 row["dead"] = _epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
             encoded = encode_row(row)
@@ -353,7 +352,13 @@ def _guards(run: UpdateRun, loaded: Loaded) -> list[dict[str, Any]]:
     return guards
 
 
-def _row(held: Held, entry: Entry, guards: list[dict[str, Any]], sends: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(
+    held: Held,
+    entry: Entry,
+    guards: list[dict[str, Any]],
+    sends: list[dict[str, Any]],
+    started_at: datetime | None = None,
+) -> dict[str, Any]:
     kind = update_kind(entry.content)
     content = entry.content.get(kind)
     messages = []
@@ -368,6 +373,8 @@ def _row(held: Held, entry: Entry, guards: list[dict[str, Any]], sends: list[dic
         "kind": storable(kind[:64]),
         "body": entry.text,
         "at": entry.received_at,
+        "started": started_at,
+        "attempt": held.attempt,
         "guards": guards,
         "sends": sends,
         "messages": messages,

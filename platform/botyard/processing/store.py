@@ -36,7 +36,7 @@ SELECT set_config('app.tenant', %(tenant)s, true);
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
     u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
-    reach bool)
+    reach bool, started timestamptz, attempt bigint)
 ), g AS MATERIALIZED (
   SELECT r.u, z.* FROM r, jsonb_to_recordset(r.guards) AS z(scope text, key text, version bigint, state jsonb)
 ), v AS MATERIALIZED (
@@ -48,9 +48,10 @@ WITH r AS MATERIALIZED (
   SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s) AND NOT EXISTS (
     SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version)
 ), i AS (
-  INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at)
+  INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at,
+                     started_at, attempt)
   SELECT %(telegram_id)s, u, %(bot)s, %(customer)s, k, kind, body::json,
-         CASE WHEN dead IS NULL THEN 'done' ELSE 'dead' END, at FROM x ORDER BY u
+         CASE WHEN dead IS NULL THEN 'done' ELSE 'dead' END, at, started, attempt FROM x ORDER BY u
   ON CONFLICT DO NOTHING RETURNING update_id
 ), y AS MATERIALIZED (
   SELECT x.* FROM x JOIN i ON i.update_id = x.u

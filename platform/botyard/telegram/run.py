@@ -3,6 +3,7 @@
 import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
 
@@ -62,6 +63,8 @@ class UpdateRun:
     sends: list[Send] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     tasks: list["asyncio.Task[Any]"] = field(default_factory=list)
+    started_at: datetime | None = None
+    """When its handlers were started."""
     closed: bool = False
     """It has ended: what a task that outlived it sends can no longer be written with it."""
 
