@@ -48,14 +48,14 @@ def test_metrics_count_what_came_in_what_was_processed_and_how_long_the_answer_t
 
 def _spoil(yard: Yard, bot: int) -> None:
     """As after a deploy without the bot's package: what was there when it was added cannot be loaded any more."""
-    with closing(psycopg2.connect(yard.environment["DATABASE_OWNER_URL"])) as database:
-        with database, database.cursor() as cursor:
-            cursor.execute(
-                "UPDATE bots SET kind = 'tests.e2e.bots:nobody' FROM bot_identities i"
-                " WHERE i.bot_id = bots.id AND i.telegram_id = %s",
-                [bot],
-            )
-            assert cursor.rowcount == 1
+    owner = yard.environment["DATABASE_OWNER_URL"]
+    with closing(psycopg2.connect(owner)) as database, database, database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE bots SET kind = 'tests.e2e.bots:nobody' FROM bot_identities i"
+            " WHERE i.bot_id = bots.id AND i.telegram_id = %s",
+            [bot],
+        )
+        assert cursor.rowcount == 1
 
 
 def test_logs_carry_ids_and_no_token(yard: Yard) -> None:
