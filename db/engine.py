@@ -49,6 +49,8 @@ def get_engine(role: Role) -> Engine:
         # Addresses are written as libpq's postgresql://; the driver is ours to name.
         make_url(settings.require(_SETTING[role])).set(drivername="postgresql+psycopg2"),
         isolation_level="AUTOCOMMIT" if role == "statements" else "READ COMMITTED",
+        # Statements go into logs and reports with their errors; what they carry is people's.
+        hide_parameters=True,
         pool_size=settings.database_pool_size,
         max_overflow=2,
         pool_timeout=5,

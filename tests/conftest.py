@@ -1,6 +1,6 @@
 """What every test may ask for. The servers start when the first test asks for them, once per session."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 import redis
@@ -9,6 +9,14 @@ import redis.asyncio
 from botyard.settings import Settings, get_settings
 from tests import services as running
 from tests.services import Services
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Some tests log texts that no UTF-8 can hold, and workers of a test run hand on what was logged as UTF-8."""
+    report = yield
+    report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

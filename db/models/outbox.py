@@ -22,6 +22,8 @@ class OutboxRow(BotOwned, Created, Base):
         CheckConstraint("repeat_policy IN ('repeat', 'leave')", "repeat_policy"),
         # One order per (chat, lane), and the heads of all of them per bot, from one small index.
         Index("ix_outbox_open", "bot_id", "chat_key", "lane", "id", postgresql_where=text(f"state IN {OPEN_STATES}")),
+        # Everything of one bot, the latest first: for whoever looks at a bot, or removes it.
+        Index("ix_outbox_bot", "bot_id", "id"),
         Index("ix_outbox_open_due", "due", postgresql_where=text(f"state IN {OPEN_STATES}")),
         Index(
             "uq_outbox_update", "telegram_id", "update_id", "n", unique=True,

@@ -1,6 +1,7 @@
 """The ``botyard`` command. Each subcommand imports only what it needs, so that the supervisor stays small."""
 
 import sys
+from typing import Final
 
 import typer
 
@@ -14,6 +15,14 @@ from botyard.commands.run import run
 from botyard.commands.status import status
 from botyard.commands.trace import trace
 from botyard.errors import BotyardError, InputError
+
+# undefined_table, undefined_column
+_NO_SUCH_TABLE: Final = ("42P01", "42703")
+# query_canceled, lock_not_available
+_TOO_SLOW: Final = ("57014", "55P03")
+_DATABASE_AWAY: Final = {
+    "sqlalchemy.OperationalError", "sqlalchemy.InterfaceError", "sqlalchemy.TimeoutError", "psycopg2.OperationalError",
+}  # fmt: skip
 
 app = typer.Typer(
     help="A home for a yard full of Telegram bots.",
@@ -48,11 +57,27 @@ def main() -> None:
     except BotyardError as error:
         say(f"botyard: {error}")
         sys.exit(NOT_RUNNING)
-    except Exception as error:  # whatever it is, but for servers that are away, goes on as it came
-        if (whose := _away(error)) is None:
+    except Exception as error:  # whatever it is, but for what servers say, goes on as it came
+        if (told := _of_servers(error)) is None:
             raise
-        say(f"botyard: {whose} cannot be reached ({type(error).__name__}). `botyard doctor` says more.")
-        sys.exit(NOT_RUNNING)
+        sentence, code = told
+        say(f"botyard: {sentence}")
+        sys.exit(code)
+
+
+def _of_servers(error: Exception) -> tuple[str, int] | None:
+    """What an error of a server means, and the exit code; nothing if it is none.
+
+    What the database itself says has a code (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+    """
+    said = getattr(getattr(error, "orig", error), "pgcode", None)
+    if said in _NO_SUCH_TABLE:
+        return "the tables of the database are not up to date. Run `botyard migrate`.", TROUBLE
+    if said in _TOO_SLOW:
+        return "PostgreSQL did not get it done in time. Try again when it has less to do.", NOT_RUNNING
+    if (whose := _away(error)) is None:
+        return None
+    return f"{whose} cannot be reached ({type(error).__name__}). `botyard doctor` says more.", NOT_RUNNING
 
 
 def _away(error: Exception) -> str | None:
@@ -60,7 +85,7 @@ def _away(error: Exception) -> str | None:
     names = {f"{one.__module__.partition('.')[0]}.{one.__name__}" for one in type(error).__mro__}
     if names & {"redis.RedisError", "kombu.OperationalError"}:
         return "Redis"
-    if names & {"sqlalchemy.OperationalError", "sqlalchemy.InterfaceError", "psycopg2.OperationalError"}:
+    if names & _DATABASE_AWAY:
         return "PostgreSQL"
     return None
 

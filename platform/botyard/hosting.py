@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from botyard.bots import registry
 from botyard.bots.registry import ServedBot
 from botyard.chats.moving import move
+from botyard.errors import InputError
 from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 _BOT_SECONDS: Final = 5.0
 _APPLICATIONS: Final = 500
+_REFUSED_SECONDS: Final = 60.0
 
 
 class Host:
@@ -52,6 +54,7 @@ class Host:
         self.limiter = Limiter(self._redis, settings)
         self._bots: dict[tuple[str, int], tuple[float, ServedBot | None]] = {}
         self._applications: OrderedDict[tuple[int, int], YardApplication] = OrderedDict()
+        self._refused: dict[tuple[int, int], tuple[float, InputError]] = {}
 
     @property
     def redis(self) -> "Redis":
@@ -69,7 +72,7 @@ class Host:
     async def _bot(self, by: str, number: int) -> ServedBot | None:
         now = time.monotonic()
         at, bot = self._bots.get((by, number), (0.0, None))
-        if bot is None or now - at > _BOT_SECONDS:
+        if bot is None or bot.status == "inactive" or now - at > _BOT_SECONDS:
             find = registry.find_by_telegram_id if by == "telegram" else registry.find
             loop = asyncio.get_running_loop()
             bot = await loop.run_in_executor(self.database, find, number)
@@ -84,18 +87,37 @@ class Host:
     async def application(self, bot: ServedBot) -> YardApplication:
         """The bot's application, built on first use.
 
+        What cannot be built is said once in the log, and tried again after a minute, or when the bot was changed.
+
         Raises:
             InputError: its kind or its token cannot be used.
         """
         key = (bot.id, bot.config_version)
         application = self._applications.get(key)
         if application is None:
-            application = await self._build(bot)
+            application = await self._build_once(key, bot)
             self._applications[key] = application
             while len(self._applications) > _APPLICATIONS:
                 self._applications.popitem(last=False)
         self._applications.move_to_end(key)
         return application
+
+    async def _build_once(self, key: tuple[int, int], bot: ServedBot) -> YardApplication:
+        at, before = self._refused.get(key, (0.0, None))
+        if before is not None and time.monotonic() - at < _REFUSED_SECONDS:
+            raise InputError(*before.args)
+        try:
+            application = await self._build(bot)
+        except InputError as error:
+            self._note_refusal(key, error, before)
+            raise
+        self._refused.pop(key, None)
+        return application
+
+    def _note_refusal(self, key: tuple[int, int], error: InputError, before: InputError | None) -> None:
+        self._refused[key] = (time.monotonic(), InputError(*error.args))
+        if before is None or error.args != before.args:
+            log.error("application_not_built", bot=key[0], version=key[1], error=str(error))
 
     async def _build(self, bot: ServedBot) -> YardApplication:
         profile = {

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 import signal
+from collections.abc import Collection
 from typing import Any, Final
 
 import orjson
@@ -22,6 +23,7 @@ from botyard.bots.poll_state import PollState, Reason, now_ms
 from botyard.bots.registry import PolledBot, polled_bots
 from botyard.delivery.calls import wait_of
 from botyard.errors import InputError
+from botyard.mailbox import scripts
 from botyard.mailbox.inbound import Accepted, Mailboxes
 from botyard.mailbox.protocol import fresh_id, mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, TicketQueue, celery_producer
@@ -37,6 +39,7 @@ from botyard.telemetry.reports import configure_reports
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 5.0
+_ONCE_MORE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 25
 _LEASE_MS: Final = 20_000
 _LONGEST_WAIT: Final = 60.0
@@ -62,7 +65,9 @@ class Poller:
         self._tickets = tickets or CeleryTickets(celery_producer())
         self._request = AiohttpRequest(_POLL_SECONDS + 10, connections=0)
         self._owner = fresh_id()
+        self._take_lease = self._redis.register_script(scripts.source("poll_lease"))
         self._polls: dict[PolledBot, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Look for bots to poll, until SIGTERM or SIGINT."""
@@ -80,45 +85,57 @@ class Poller:
 
     async def look(self) -> None:
         """Renew the leases, and begin or end polls as the registry says now."""
+        # A library may swallow a cancellation that comes just as its own wait ends: then it is told once more.
+        self._ending = {poll for poll in self._ending if not poll.done()}
+        for poll in self._ending:
+            poll.cancel()
+        held = await self._hold([bot.telegram_id for bot in self._polls])
         for bot in list(self._polls):
-            if not await self._hold(bot.telegram_id):
+            if bot.telegram_id not in held:
                 self._end(bot)
         wanted = set(await asyncio.to_thread(polled_bots))
         # A bot with another token or address is another bot to poll.
         for bot, poll in list(self._polls.items()):
             if bot not in wanted or poll.done():
                 self._end(bot)
-        for bot in wanted:
-            if bot not in self._polls and await self._hold(bot.telegram_id):
+        new = [bot for bot in wanted if bot not in self._polls]
+        held = await self._hold([bot.telegram_id for bot in new])
+        for bot in new:
+            if bot.telegram_id in held:
                 self._polls[bot] = asyncio.create_task(self._poll(bot))
 
     def _end(self, bot: PolledBot) -> None:
         poll = self._polls.pop(bot)
         poll.cancel()
+        self._ending.add(poll)
         if poll.done() and not poll.cancelled() and (error := poll.exception()):
             log.error("poll_broke", telegram_id=bot.telegram_id, error=redact(repr(error)))
 
     async def close(self) -> None:
         """Leave every bot to the next poller at once."""
         polls, self._polls = self._polls, {}
-        for poll in polls.values():
-            poll.cancel()
-        await asyncio.gather(*polls.values(), return_exceptions=True)
+        running = self._ending | set(polls.values())
+        while running:
+            for poll in running:
+                poll.cancel()
+            # As in `look`.
+            _, running = await asyncio.wait(running, timeout=_ONCE_MORE_SECONDS)
         with contextlib.suppress(RedisError):
-            for bot in polls:
-                if await self._hold(bot.telegram_id):
-                    await self._redis.delete(_lease(bot.telegram_id))
-                    await poll_state.forget(self._redis, bot.telegram_id)
+            for telegram_id in await self._hold([bot.telegram_id for bot in polls]):
+                await self._redis.delete(_lease(telegram_id))
+                await poll_state.forget(self._redis, telegram_id)
         await self._request.close()
         await self._redis.aclose()
 
-    async def _hold(self, telegram_id: int) -> bool:
-        key = _lease(telegram_id)
-        if await self._redis.set(key, self._owner, nx=True, px=_LEASE_MS):
-            return True
-        if (await self._redis.get(key)) != self._owner.encode():
-            return False
-        return bool(await self._redis.pexpire(key, _LEASE_MS))
+    async def _hold(self, telegram_ids: Collection[int]) -> set[int]:
+        """Take or renew leases, in one round trip; those that are ours now."""
+        if not telegram_ids:
+            return set()
+        pipe = self._redis.pipeline(transaction=False)
+        for telegram_id in telegram_ids:
+            await self._take_lease(args=(_lease(telegram_id), self._owner, _LEASE_MS), client=pipe)
+        ours = await pipe.execute()
+        return {telegram_id for telegram_id, held in zip(telegram_ids, ours, strict=True) if held}
 
     async def _poll(self, bot: PolledBot) -> None:
         allowed = await asyncio.to_thread(_allowed, bot)
@@ -141,7 +158,7 @@ def _allowed(bot: PolledBot) -> list[str] | None:
 
 
 class BotPoll:
-    """Fetches one bot's updates, until it is cancelled.
+    """Fetches one bot's updates, until it is cancelled or its mailboxes are gone.
 
     Args:
         bot: which one.
@@ -177,7 +194,7 @@ class BotPoll:
         self._failures = 0
 
     async def run(self) -> None:
-        """Fetch and hand over, batch after batch."""
+        """Fetch and hand over, batch after batch; what a removed bot gets is left with Telegram."""
         offset = 0
         while True:
             try:
@@ -189,7 +206,8 @@ class BotPoll:
                 continue
             await self._all_is_well()
             for update in updates:
-                await self._hand_over(update)
+                if not await self._hand_over(update):
+                    return
                 # Only now: the next call tells Telegram to forget what is below the offset.
                 offset = update["update_id"] + 1
 
@@ -203,12 +221,17 @@ class BotPoll:
     async def _call(self, method: str, **params: Any) -> Any:
         return await self._request.post(self._url.format(method=method), JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
 
-    async def _hand_over(self, update: dict[str, Any]) -> None:
-        """Into its mailbox, however long that takes: what was fetched behind it waits here, in its order."""
+    async def _hand_over(self, update: dict[str, Any]) -> bool:
+        """Into its mailbox, however long that takes: what was fetched behind it waits here, in its order.
+
+        False: the bot was removed.
+        """
         entry = mailbox_entry(orjson.dumps(update))
         tries = 0
         while True:
             accepted = await self._accept(update, entry)
+            if accepted is not None and accepted.verdict == "gone":
+                return False
             if accepted is not None and accepted.verdict != "full":
                 self._tickets.send_soon(accepted.ticket)
                 break
@@ -220,6 +243,7 @@ class BotPoll:
             await asyncio.sleep(wait)
         if tries:
             await self._all_is_well()
+        return True
 
     async def _accept(self, update: dict[str, Any], entry: bytes) -> Accepted | None:
         try:
@@ -286,12 +310,12 @@ class BotPoll:
     async def _all_is_well(self) -> None:
         self._failures = 0
         with contextlib.suppress(RedisError):
-            if self._state is not None and not self._state.reason:
-                await poll_state.keep_alive(self._redis, self._bot.telegram_id)
+            if self._state is None or self._state.reason:
+                if self._state is not None:
+                    log.info("poll_goes_on", telegram_id=self._bot.telegram_id, after=self._state.reason)
+                self._state = PollState("", "", now_ms(), 0)
+            elif await poll_state.keep_alive(self._redis, self._bot.telegram_id):
                 return
-            if self._state is not None:
-                log.info("poll_goes_on", telegram_id=self._bot.telegram_id, after=self._state.reason)
-            self._state = PollState("", "", now_ms(), 0)
             await poll_state.tell(self._redis, self._bot.telegram_id, self._state)
 
     def _host(self) -> str:

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     api_url: str = "https://api.telegram.org"
     """The Bot API for bots that name none of their own."""
     public_url: str | None = None
-    """The https address at which Telegram reaches this machine; none: that bot's updates are fetched."""
+    """The https address at which Telegram reaches this machine; none: updates are fetched."""
     take_over: bool = False
     """Whether a bot may be connected whose updates go to another address now."""
     test_mode: bool = False
@@ -182,6 +182,18 @@ class Settings(BaseSettings):
             raise ValueError("SLICE_SECONDS and HANDLER_TIMEOUT_SECONDS together must stay below 500")
         return self
 
+    @property
+    def webhook_address(self) -> str | None:
+        """What the Bot API of ``API_URL`` is given as this installation's address; none: updates are fetched.
+
+        Telegram reaches no loopback. `botyard run` sets one as ``WEBHOOK_BASE_URL``, for its own simulator only.
+        """
+        base = self.webhook_base_url
+        if self.public_url is not None or base is None or not _is_loopback(urlsplit(base).hostname):
+            return self.public_url or base
+        here = {f"{host}:{self.simulator_port}" for host in ("127.0.0.1", "localhost", "[::1]", self.simulator_host)}
+        return base if urlsplit(self.api_url).netloc in here else None
+
     def require(self, field: str) -> str:
         """The value of an optional setting that this process cannot do without.
 
@@ -194,14 +206,23 @@ class Settings(BaseSettings):
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
+def unreadable(error: UnicodeDecodeError | OSError) -> InputError:
+    """Why ``.env`` cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(".env", f"is not UTF-8 (at byte {error.start}).", "Save it as UTF-8.")
+    return InputError(".env", f"cannot be read ({error.strerror}).", "Let this user read it.")
+
+
 def read_settings() -> Settings:
     """Read the environment now.
 
     Raises:
-        InputError: a value is bad; the value itself is not repeated, it may be a secret.
+        InputError: a value is bad, or ``.env`` cannot be read; the value itself is not repeated, it may be a secret.
     """
     try:
         return Settings()
+    except (UnicodeDecodeError, OSError) as error:
+        raise unreadable(error) from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0]).upper() if first["loc"] else "settings"

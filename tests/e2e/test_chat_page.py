@@ -119,6 +119,7 @@ def test_commands_are_offered_while_typing(stage: Stage) -> None:
     field.press("Escape")
     field.press_sequentially("/h")
     expect(page.get_by_role("option")).to_have_count(1)
+    field.press("ArrowDown")
     field.press("Enter")
     expect(last(page)).to_contain_text("/help")
     expect(field).to_have_value("")

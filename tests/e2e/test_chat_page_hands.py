@@ -9,6 +9,7 @@ from tests.e2e.page_stage import (
     assert_no_sideways_scroll,
     bubbles,
     last,
+    picture,
     write,
 )
 from tests.unit.simulator.process import BOT
@@ -34,6 +35,38 @@ def test_on_a_phone_there_is_one_view_at_a_time_and_nothing_scrolls_sideways(sta
     expect(row).to_be_visible()
     page.get_by_role("button", name="Faults").click()
     expect(page.get_by_role("button", name="Outage")).to_be_visible()
+    assert_no_sideways_scroll(page)
+
+
+def test_on_a_phone_nothing_that_others_make_long_is_wider_than_its_place(stage: Stage) -> None:
+    long = "Averylongwordwithoutanyspaces" * 6
+    bea = stage.person(long[:60])
+    group = {"title": long[:100], "member_ids": [stage.alex, bea], "bot_ids": [BOT], "creator_id": stage.alex}
+    chat = stage.simulator.post("/sim/groups", **group)["id"]
+    quoted = stage.hears(long, person=bea, chat_id=chat)["message_id"]
+    stage.hears("so long", chat_id=chat, reply_to=quoted)
+    stage.hears("a copy", person=bea, chat_id=chat, forward={"message_id": quoted, "chat_id": chat})
+    stage.call("forwardMessage", chat_id=chat, from_chat_id=chat, message_id=quoted)
+    stage.call("sendPoll", chat_id=chat, question=long, options=[{"text": long[:100]}, {"text": "Short"}])
+    stage.upload("sendPhoto", {"chat_id": chat, "caption": long}, {"photo": ("a.png", picture(1200, 300))})
+    stage.upload("sendDocument", {"chat_id": chat}, {"document": (f"{long}.txt", b"text")})
+    stage.call("sendContact", chat_id=chat, phone_number="+491", first_name=long[:64])
+    stage.call("sendVenue", chat_id=chat, latitude=52.5, longitude=13.4, title=long[:64], address=long)
+    stage.simulator.post("/sim/notes", bot_id=BOT, chat_id=chat, title=long, text=long)
+    stage.says("Keys", chat_id=chat, reply_markup={"keyboard": [[long[:60], "Green", "Blue"]]})
+    page = stage.open(width=360, height=640, wait=False)
+    page.get_by_role("button", name="Faults").click()
+    assert_no_sideways_scroll(page)
+    page.locator(".open", has_text="Averylong").click()
+    expect(last(page)).to_contain_text("Keys")
+    assert_no_sideways_scroll(page)
+    page.get_by_role("button", name="About this chat").click()
+    expect(page.get_by_role("dialog")).to_contain_text(long[:60])
+    assert_no_sideways_scroll(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Back to the list").click()
+    page.get_by_role("button", name="New group or channel").click()
+    expect(page.get_by_role("dialog")).to_contain_text(long[:60])
     assert_no_sideways_scroll(page)
 
 

@@ -58,6 +58,11 @@ class Workshop:
     def says(self, text: str) -> Callable[[], bool]:
         return lambda: text in self.run.log.read_text()
 
+    @property
+    def traced(self) -> list[str]:
+        """The lines of tracebacks that lead into the handler."""
+        return [line for line in self.run.log.read_text().splitlines() if "handlers.py" in line and "in echo" in line]
+
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         wait_until(condition, SECONDS, what)
 
@@ -92,13 +97,9 @@ def test_changes_take_effect_errors_are_named_and_nothing_is_lost(run: Run, tmp_
     shop.wait(lambda: run.log.read_text().count("The new code runs") == 2, "the mended code runs")
     shop.write()
 
-    def lines() -> list[str]:
-        return [line for line in run.log.read_text().splitlines() if "handlers.py" in line and "in echo" in line]
-
-    shop.wait(lambda: bool(lines()), "the traceback is shown")
-    traceback = lines()[0]
-    assert "| " in traceback  # a line of its own behind the worker's name, not one of many within a string
-    assert "\\n" not in traceback
+    shop.wait(lambda: bool(shop.traced), "the traceback is shown")
+    assert "| " in shop.traced[0]  # a line of its own behind the worker's name, not one of many within a string
+    assert "\\n" not in shop.traced[0]
     bot = shop.simulator.get("/sim/bots")["bots"][0]["id"]
     address = f"/sim/notes?bot_id={bot}&chat_id={PERSON}"
     shop.wait(lambda: bool(shop.simulator.get(address)["notes"]), "the chat page has it beside the chat")

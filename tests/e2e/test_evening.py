@@ -16,8 +16,8 @@ import pytest
 
 from botyard.embedded import free_port
 from tests.e2e.running import Run
+from tests.e2e.telegram import Telegram
 from tests.e2e.yard import Simulator, wait_until
-from tests.unit.simulator.process import Process
 
 TOKEN: Final = "4500000001:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
 NEW_TOKEN: Final = "4500000001:AAF_another-one_of-35-characters_xx"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def telegram() -> Iterator[Simulator]:
     """Stands for Telegram, beside the simulator of the run."""
-    process = Process().wait_until_ready()
+    process = Telegram().wait_until_ready()
     simulator = Simulator(process.port)
     simulator.post("/sim/bots", token=TOKEN, username="own_bot", name="Own")
     yield simulator
@@ -92,7 +92,7 @@ def test_3_a_real_bot_is_connected_by_one_command(evening: Run, telegram: Simula
     added = botyard(evening, "bot", "add", "--kind", "demo", answer=f"{TOKEN}\n")
     seconds = time.monotonic() - began
     assert added.returncode == 0, added.stderr
-    assert "own_bot" in added.stdout + added.stderr
+    assert "@own_bot is connected by long polling" in added.stdout
     report("a bot of one's own", seconds, "1 command, 1 field")
     write(telegram, BOT, "/count")
     wait_until(lambda: bool(said(telegram, BOT)), 20, "it answers")
@@ -111,7 +111,7 @@ def test_4_why_it_is_silent_is_one_sentence_with_its_remedy(evening: Run, telegr
 
 def test_5_a_new_token_mends_it(evening: Run, telegram: Simulator) -> None:
     before = len(said(telegram, BOT))
-    added = botyard(evening, "bot", "add", "--kind", "demo", answer=f"{NEW_TOKEN}\n")
+    added = botyard(evening, "bot", "add", answer=f"{NEW_TOKEN}\n")
     assert added.returncode == 0, added.stderr
     write(telegram, BOT, "/count")
     wait_until(lambda: len(said(telegram, BOT)) > before, 60, "it answers again")

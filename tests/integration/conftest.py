@@ -4,11 +4,19 @@ import aiohttp
 import pytest
 import redis
 import redis.asyncio
+import structlog
 
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from tests.integration.mailbox_tools import TIMES
 from tests.unit.simulator.process import Client, Process
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """A command that runs in this process writes its logs to the standard error it finds, which a test takes away."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

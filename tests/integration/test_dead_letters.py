@@ -1,14 +1,18 @@
 """Replaying dead letters: behind what waits, once, and never lost."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
+from typer import Exit
 
+from botyard.bots import dead_letters
 from botyard.bots.dead_letters import Replayer, Selection, discard, groups, letter, letter_ids
-from botyard.errors import InputError, TransientError
+from botyard.commands import dead
+from botyard.errors import InputError
 from botyard.settings import Settings
 from tests.factories import TOKEN, make_bot, message
 from tests.integration import kinds
@@ -98,8 +102,7 @@ async def test_a_letter_whose_mailbox_cannot_take_it_stays_a_letter(yard: Rig, m
     await yard.settle(sending=False)
     (number,) = letter_ids(Selection())
     yard.redis.hset(f"by:bot:{bot.telegram_id}", "held", yard.settings.mailbox_cap)
-    with pytest.raises(TransientError, match="take no more"):
-        await replayer(yard).replay(number)
+    assert await replayer(yard).replay(number) == "full"
     assert letter_ids(Selection()) == [number]
 
     async def away(*_: Any, **__: Any) -> None:
@@ -157,6 +160,72 @@ async def test_a_dead_send_becomes_a_new_row_of_its_lane_and_wakes_the_sender(ya
     ]
     assert [ticket.task for ticket in yard.tickets.sent] == ["botyard.deliver"]
     assert rows(yard, "SELECT d.replay_id = o.id FROM dead_letters d, outbox o WHERE o.state = 'queued'") == [(True,)]
+
+
+async def test_a_letter_that_is_gone_or_whose_bot_is_gone_is_said_to_be_and_harms_no_other(yard: Rig) -> None:
+    removed, other = make_bot(kind=MISBEHAVING), make_bot(4_200_000_002)
+    await yard.give(removed, message(1, "raise"))
+    await yard.settle(sending=False)
+    bury_send(yard, removed.id, add_row(yard.services, removed))
+    bury_send(yard, other.id, add_row(yard.services, other))
+    rows(yard, f"UPDATE bots SET status = 'inactive' WHERE id = {removed.id}")  # noqa: S608
+    yard.redis.hset(f"by:bot:{removed.telegram_id}", "gone", 1)
+    ids = [*letter_ids(Selection()), 99]
+    assert [await replayer(yard).replay(number) for number in ids] == ["gone", "gone", "replayed", "missing"]
+    assert letter_ids(Selection()) == ids[:2]
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("full", 1), ("gone", 1), ("missing", 1), ("already", 0)])
+async def test_the_command_says_what_it_did_and_what_it_could_not_do(
+    yard: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], outcome: str, code: int
+) -> None:
+    bot = make_bot()
+    for text in ("a", "b", "c"):
+        bury_send(yard, bot.id, add_row(yard.services, bot, text))
+    outcomes = iter(["replayed", outcome, "replayed"])
+
+    async def replayed(*_: Any) -> str:
+        return next(outcomes)
+
+    monkeypatch.setattr(Replayer, "replay", replayed)
+    monkeypatch.setattr(dead, "attached", lambda: yard.settings)
+    ended = 0
+    try:
+        await asyncio.to_thread(dead.replay, every=True, pace=1000.0, as_json=True)
+    except Exit as error:
+        ended = error.exit_code
+    said = capsys.readouterr()
+    assert (ended, json.loads(said.out)) == (code, [{"chosen": 3, "replayed": 2, "already": 1 - code}])
+    assert ("1 were not replayed" in said.err) == bool(code)
+
+
+async def test_the_command_says_what_was_done_when_a_server_goes_away_in_the_middle(
+    yard: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot = make_bot()
+    for text in ("a", "b"):
+        bury_send(yard, bot.id, add_row(yard.services, bot, text))
+
+    async def replayed(_: Replayer, number: int) -> str:
+        if number > 1:
+            raise RedisGone
+        return "replayed"
+
+    monkeypatch.setattr(Replayer, "replay", replayed)
+    monkeypatch.setattr(dead, "attached", lambda: yard.settings)
+    with pytest.raises(RedisGone):
+        await asyncio.to_thread(dead.replay, every=True, pace=1000.0, as_json=True)
+    assert json.loads(capsys.readouterr().out) == [{"chosen": 2, "replayed": 1, "already": 0}]
+
+
+async def test_very_many_letters_are_thrown_away_in_parts(yard: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = make_bot()
+    for text in ("a", "b", "c"):
+        bury_send(yard, bot.id, add_row(yard.services, bot, text))
+    monkeypatch.setattr(dead_letters, "_DISCARDED_AT_ONCE", 2)
+    assert discard([1, 2, 3]) == 3
+    counts = rows(yard, "SELECT data->>'count' FROM events WHERE type = 'dead_letters.discarded' ORDER BY id")
+    assert counts == [("2",), ("1",)]
 
 
 async def test_letters_are_counted_by_bot_and_reason_and_chosen_by_what_is_given(yard: Rig) -> None:

@@ -1,5 +1,6 @@
 """What the doctor says of servers that are not as they should be."""
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,10 +11,14 @@ import pytest
 import redis
 from aiohttp import web
 
+from botyard.checks.doctor import examine
 from botyard.checks.finding import Finding, age, lasting, look, look_at_all, within
 from botyard.checks.machine import clock_finding, readable_settings, state_findings
 from botyard.checks.servers import _ask, _keeps, _memory, postgres_findings, redis_findings, token_findings
-from botyard.settings import Settings
+from botyard.errors import InputError
+from botyard.running.attached import note_environment
+from botyard.settings import Settings, read_settings
+from botyard.supervisor import StateFolder
 from tests.factories import make_bot
 from tests.services import Services, environment
 
@@ -84,6 +89,43 @@ def test_a_key_that_does_not_open_the_stored_tokens_is_named_with_the_bots(servi
     assert says == "It does not open the tokens of @test_bot."
 
 
+def test_a_bad_setting_elsewhere_is_not_taken_for_a_wrong_key(services: Services) -> None:
+    make_bot(4_200_000_006)
+    with environment({**services.environment, "LOG_LEVEL": "verbose"}):
+        settings, _ = readable_settings()
+        assert settings is not None
+        assert [finding.state for finding in token_findings(settings)] == ["ok"]
+
+
+def test_a_bad_setting_does_not_hide_the_servers_of_what_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "DATABASE_SYSTEM_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with environment({"STATE_DIR": str(tmp_path / "state"), "LOG_LEVEL": "verbose"}):
+        with StateFolder(tmp_path / "state") as folder:
+            note_environment(folder.path, {"REDIS_URL": "redis://127.0.0.1:1/0"})
+            found = examine()
+        monkeypatch.delenv("REDIS_URL")
+    (redis_finding,) = [finding for finding in found if finding.check == "Redis"]
+    assert redis_finding.says == "It cannot be reached (ConnectionError)."
+    assert "LOG_LEVEL" in troubles(found)[0]
+
+
+def test_an_env_file_that_is_no_utf_8_is_named_and_everything_else_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes("FLOWER_USER=Jürgen".encode("latin-1"))
+    with pytest.raises(InputError, match=r"is not UTF-8 \(at byte 13\)\. Save it as UTF-8"):
+        read_settings()
+    settings, found = readable_settings()
+    assert settings is not None
+    assert troubles(found) == [".env is not UTF-8 (at byte 13). Nothing of it was taken."]
+    (tmp_path / ".env").write_text("FLOWER_USER=Jo\n")
+    assert [finding.state for finding in readable_settings()[1]] == ["ok"]
+
+
 def test_a_redis_that_would_lose_updates_is_trouble(settings: Settings, valkey: "redis.Redis") -> None:
     valkey.config_set("maxmemory-policy", "allkeys-lru")
     valkey.config_set("appendonly", "no")
@@ -152,6 +194,7 @@ def test_a_check_that_hangs_or_breaks_is_a_finding_and_holds_up_no_other() -> No
     with pytest.raises(TimeoutError):
         within(lambda: time.sleep(5), 0.01)
     assert look("d", list, "") == []
+    assert look("e", sys.exit, "")[0].says == "This could not be found out (SystemExit)."
 
 
 def test_times_are_said_in_words() -> None:

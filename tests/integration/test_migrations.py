@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import psycopg2
@@ -48,6 +50,28 @@ def test_a_second_release_of_an_owner_who_is_no_superuser_finds_nothing_to_do(se
     migrate("head")
     migrate("head")
     assert tables(services, other) == TABLES
+
+
+def test_releases_that_run_at_once_wait_for_each_other(services: Services, other: str) -> None:
+    command_line = [sys.executable, "-m", "botyard.cli", "migrate"]
+    releases = [subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    try:
+        ended = [(release.communicate(timeout=60)[1], release.returncode) for release in releases]
+    finally:
+        for release in releases:
+            release.kill()
+    assert [code for _, code in ended] == [0, 0, 0], ended
+    assert tables(services, other) == TABLES
+
+
+def test_an_index_whose_building_was_interrupted_is_built_anew(services: Services, other: str) -> None:
+    migrate("0002")
+    services.superuser("CREATE INDEX ix_outbox_bot ON outbox (id)", database=other)
+    migrate("head")
+    (found,) = services.superuser("SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_outbox_bot'", database=other)
+    assert "(bot_id, id)" in found[0]
+    migrate("0002", down=True)
+    assert not services.superuser("SELECT 1 FROM pg_indexes WHERE indexname = 'ix_outbox_bot'", database=other)
 
 
 def test_the_models_agree_with_the_migrations(services: Services) -> None:

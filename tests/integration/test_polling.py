@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 
-from botyard.bots.poll_state import PollState, poll_state
+from botyard.bots.poll_state import PollState, now_ms, poll_state, tell
+from botyard.bots.routing import publish_all
 from botyard.polling import Poller
 from botyard.settings import Settings
 from tests.factories import FakeTickets, make_bot
@@ -177,6 +179,45 @@ def takes_members(application: Any) -> None:
 
     application.add_handler(CommandHandler("start", handle))
     application.add_handler(ChatMemberHandler(handle, ChatMemberHandler.CHAT_MEMBER))
+
+
+async def test_what_came_for_a_bot_that_was_removed_stays_with_telegram_until_it_is_here_again(bench: Bench) -> None:
+    async with bench.poller():
+        await eventually(lambda: bench.reason() == "")
+        bench.valkey.hset(f"by:bot:{BOT}", "gone", "1")
+        await bench.write("1", "2")
+        await asyncio.sleep(0.5)  # time enough to have Telegram forget them, if it did
+        assert await bench.waiting() == 2
+    publish_all(bench.valkey)
+    async with bench.poller():
+        await eventually(lambda: bench.texts == ["1", "2"])
+
+
+async def test_how_it_goes_is_said_again_after_redis_lost_it(bench: Bench) -> None:
+    async with bench.poller():
+        await eventually(lambda: bench.reason() == "")
+        bench.valkey.delete(f"by:poll:{BOT}")
+        await bench.write("1")
+        await eventually(lambda: bench.reason() == "")
+
+
+async def test_trouble_is_known_for_as_long_as_the_next_try_is_away(
+    clean: Services, async_valkey: "redis.asyncio.Redis"
+) -> None:
+    assert clean
+    await tell(async_valkey, BOT, PollState("flood", "asks to wait", now_ms(), 3600))
+    assert await async_valkey.ttl(f"by:poll:{BOT}") > 3600
+
+
+async def test_a_poller_neither_takes_nor_lengthens_the_lease_of_another(bench: Bench) -> None:
+    lease = f"by:polling:{BOT}"
+    bench.valkey.set(lease, "another", px=5000)
+    async with bench.poller():
+        await bench.write("1")
+        await asyncio.sleep(0.3)  # time enough to fetch it, if it did
+        assert bench.texts == []
+    assert bench.valkey.get(lease) == "another"
+    assert bench.valkey.pttl(lease) <= 5000
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Slices of updates against the real Valkey and PostgreSQL: what a handler does wrong, and who notices."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket, fresh_id
 from botyard.settings import Settings
@@ -45,6 +48,43 @@ async def test_a_handler_that_raises_is_tried_three_times_and_then_a_dead_letter
     assert body == "raise"
     assert sends(yard) == ["heard after"], "what the failed handler sent is undone"
     assert rows(yard, "SELECT update_id, state FROM inbox ORDER BY 1") == [(1, "dead"), (2, "done")]
+
+
+async def test_every_line_about_an_update_names_its_bot(yard: Rig) -> None:
+    bot = make_bot(kind=KINDS + "misbehaving")
+    await yard.give(bot, message(1, "raise"))
+    with capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        await yard.settle(sending=False)
+    assert {line["event"] for line in lines} >= {"handler_failed", "update_dead"}
+    assert {line["bot"] for line in lines} == {bot.id}
+
+
+async def test_a_bot_that_cannot_be_built_is_said_once_and_loses_nothing(yard: Rig) -> None:
+    bot = make_bot(kind="tests.integration.test_processing:leaves")
+    await yard.give(bot, message(1, "hello"))
+    begun = yard.tickets.sent.pop()
+    with capture_logs() as lines:
+        for _ in range(3):
+            await yard.work(begun)
+    (line,) = [line for line in lines if line["log_level"] == "error"]
+    assert (line["event"], line["bot"]) == ("application_not_built", bot.id)
+    assert "SystemExit at tests/integration/test_processing.py" in line["error"]
+    assert "KEY is not set" in line["error"]
+    assert LEFT == [1], "it is not tried again at once"
+    yard.keeper.sweep()
+    assert yard.keeper.sweep() == [], "its tickets keep their places"
+    rows(yard, "UPDATE bots SET kind = 'tests.integration.kinds:echo', config_version = 2 RETURNING 1")
+    yard.host._bots.clear()  # as after five seconds
+    await yard.work(begun)
+    assert sends(yard) == ["echo hello"]
+
+
+LEFT: list[int] = []
+
+
+def leaves(_: Any) -> None:
+    LEFT.append(1)
+    sys.exit("KEY is not set")
 
 
 async def test_the_backoff_doubles_and_other_chats_go_on_meanwhile(clean: Services, settings: Settings) -> None:

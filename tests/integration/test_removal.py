@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from botyard import hosting
+from botyard.bots import removal, routing
 from botyard.bots.naming import bot_names, find_bot
-from botyard.bots.registry import ServedBot
+from botyard.bots.overview import set_status
+from botyard.bots.registry import ServedBot, routings
 from botyard.bots.removal import remove_bot
-from botyard.bots.routing import publish_all
+from botyard.bots.routing import publish, publish_all
+from botyard.bots.services import NewBot, add_bot
 from botyard.errors import InputError
 from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket
 from botyard.processing import store
 from botyard.processing.store import Verdict
 from botyard.settings import Settings
 from db.engine import get_sessions, one_statement
-from tests.factories import TELEGRAM_ID, entry, guard, make_bot, message, resolution, send
-from tests.integration import gates
+from tests.factories import TELEGRAM_ID, TOKEN, entry, guard, make_bot, message, resolution, send
+from tests.integration import gates, kinds
 from tests.integration.fake_api import FakeApi, error, fake_api
 from tests.integration.rig import Rig, rig
 from tests.services import Services
@@ -170,9 +174,133 @@ def test_nothing_is_written_for_a_bot_without_a_row(clean: Services) -> None:
     bot = make_bot()
     clean.superuser(f"DELETE FROM bots WHERE id = {bot.id}")  # noqa: S608
     (decided,) = store.commit(bot, bot.telegram_id, [resolution(1, guards=[guard(state={"data": {}})], sends=[send()])])
-    assert decided.verdict is Verdict.STALE
+    assert decided.verdict is Verdict.GONE
     assert clean.superuser("SELECT count(*) FROM inbox") == [(0,)]
     assert clean.superuser("SELECT count(*) FROM outbox") == [(0,)]
+
+
+STEPS = ("publish", "_forget", "_disconnect", "_delete_rows", "_wait_for_older", "_delete_bot")
+
+
+def killed_before(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """A removal that ends before the step of this number, counted over all of them."""
+    left_to_do = [step]
+
+    def noting(original: Any) -> Any:
+        def noted(*args: Any) -> Any:
+            if not left_to_do[0]:
+                raise KeyboardInterrupt
+            left_to_do[0] -= 1
+            return original(*args)
+
+        return noted
+
+    for name in STEPS:
+        monkeypatch.setattr(removal, name, noting(getattr(removal, name)))
+
+
+@pytest.mark.parametrize("step", range(8))
+async def test_a_removal_that_was_killed_at_any_moment_can_be_done_again(
+    yard: Rig, api: FakeApi, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    bot = make_bot(kind="tests.integration.kinds:misbehaving", api_url=api.url)
+    publish_all(yard.redis)
+    await filled(yard, bot)
+    with monkeypatch.context() as killing:
+        killed_before(killing, step)
+        with pytest.raises(KeyboardInterrupt):
+            await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    late = resolution(7, guards=[guard("77", {"data": {}})], sends=[send()])
+    assert store.commit(bot, bot.telegram_id, [late])[0].verdict is Verdict.GONE
+    publish_all(yard.redis)
+    api.script = [answer({"url": ""})]
+    assert (await remove_bot(str(bot.id), yard.host.request, yard.settings)).id == bot.id
+    assert left(yard, bot) == {}
+    assert {key for key in keys(yard) if str(TELEGRAM_ID) in key} == {f"by:bot:{TELEGRAM_ID}"}
+    assert yard.services.superuser("SELECT type FROM events WHERE type LIKE 'bot.%'") == [("bot.removed",)]
+
+
+async def test_a_bot_that_was_paused_after_its_interrupted_removal_takes_updates_in(
+    yard: Rig, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = make_bot(api_url=api.url)
+    with monkeypatch.context() as killing:
+        killed_before(killing, 2)
+        with pytest.raises(KeyboardInterrupt):
+            await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    assert (await yard.boxes.accept(TELEGRAM_ID, "5", 9, entry(message(9)))).verdict == "gone"
+    set_status(str(bot.id), "paused", yard.settings)
+    assert (await yard.boxes.accept(TELEGRAM_ID, "5", 9, entry(message(9)))).verdict == "accepted"
+    assert yard.redis.ttl(f"by:bot:{TELEGRAM_ID}") == -1
+    assert yard.keeper.sweep() == []
+
+
+async def test_a_bot_that_is_added_after_its_interrupted_removal_is_served(
+    yard: Rig, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = make_bot(api_url=api.url)
+    with monkeypatch.context() as killing:
+        killed_before(killing, 2)
+        with pytest.raises(KeyboardInterrupt):
+            await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    api.script = [answer({"id": TELEGRAM_ID, "first_name": "Test bot"}), answer({"url": ""}), answer(result=True)]
+    await add_bot(NewBot(TOKEN, None, api.url), yard.host.request, yard.settings)
+    status = "SELECT status, status_reason FROM bots"
+    assert yard.services.superuser(status) == [("active", None)]
+    assert yard.services.superuser("SELECT type FROM events") == [("bot.active",)]
+    await yard.give(bot, message(9, "hello"))
+    assert yard.tickets.sent
+
+
+async def test_the_handlers_of_a_bot_that_was_removed_meanwhile_run_once(
+    yard: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = make_bot(kind="tests.integration.kinds:echo")
+    await yard.give(bot, message(1, "hello"))
+    begun = yard.tickets.sent.pop()
+    await yard.host.bot_by_telegram_id(TELEGRAM_ID)
+    removal._begin(str(bot.id))
+    await yard.work(begun)
+    assert kinds.STARTS == [1]
+    # It was not dropped either: whoever removes it drops it, and whoever adds it again has it.
+    assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "held") == b"1"
+    monkeypatch.setattr(hosting, "_BOT_SECONDS", 0)
+    await yard.work(begun)
+    assert kinds.STARTS == [1]
+    assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "paused") == b"1"
+
+
+async def test_what_was_read_before_a_removal_or_a_pause_does_not_undo_it(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(api_url=api.url)
+    other = make_bot(TELEGRAM_ID + 1, api_url=api.url)
+    read_before = routings(0, 10)
+    set_status(str(other.id), "paused", yard.settings)
+    await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    publish(yard.redis, *read_before)
+    assert yard.redis.hget(f"by:bot:{other.telegram_id}", "paused") == b"1"
+    assert (await yard.boxes.accept(TELEGRAM_ID, "5", 9, entry(message(9)))).verdict == "gone"
+    assert yard.redis.ttl(f"by:bot:{TELEGRAM_ID}") > 0
+    set_status(str(other.id), "active", yard.settings)
+    assert yard.redis.hget(f"by:bot:{other.telegram_id}", "paused") == b"0"
+
+
+async def test_a_restored_database_that_counts_from_an_old_number_is_believed_in_the_end(yard: Rig) -> None:
+    bot = make_bot()
+    read_before = routings(0, 10)
+    set_status(str(bot.id), "paused", yard.settings)
+    yard.redis.hincrby(f"by:bot:{TELEGRAM_ID}", "said", -600_000)
+    publish(yard.redis, *read_before)
+    assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "paused") == b"0"
+
+
+def test_every_bot_is_told_of_however_many_there_are(
+    clean: Services, raw_valkey: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert clean
+    monkeypatch.setattr(routing, "_BATCH", 2)
+    made = [make_bot(TELEGRAM_ID + number) for number in range(5)]
+    assert publish_all(raw_valkey) == 5
+    assert {raw_valkey.hget(f"by:bot:{bot.telegram_id}", "queue") for bot in made} == {b"updates"}
 
 
 def rename(services: Services, bot: ServedBot, username: str) -> None:

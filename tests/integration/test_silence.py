@@ -1,11 +1,13 @@
 """Why a bot is silent: every answer of Telegram, and every place where something may be stuck."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from botyard.bots.poll_state import PollState, tell
 from botyard.bots.registry import ServedBot
@@ -89,6 +91,39 @@ async def test_a_failed_delivery_of_long_ago_is_no_trouble_once_updates_have_com
     assert "2 hours ago" in found.says
 
 
+@pytest.mark.parametrize(("age", "state"), [(1_200_000, "ok"), (60, "trouble")])
+async def test_a_failed_delivery_that_left_nothing_is_trouble_only_while_it_is_fresh(
+    yard: Rig, api: FakeApi, age: int, state: str
+) -> None:
+    bot = make_bot(api_url=api.url)
+    info = {"url": OURS, "last_error_date": int(time.time()) - age, "last_error_message": "Connection refused"}
+    api.script = [answer(PROFILE), answer(info)]
+    (found,) = await asked(yard, bot, "webhook")
+    assert (found.state, bool(found.remedy)) == (state, state == "trouble")
+
+
+async def test_a_password_in_the_address_of_the_bot_api_is_not_shown(yard: Rig) -> None:
+    bot = make_bot(api_url="http://me:hidden@127.0.0.1:1")
+    (found,) = await asked(yard, bot, "Telegram")
+    assert found.says.startswith("127.0.0.1:1 cannot be reached")
+
+
+async def test_a_redis_that_hangs_hides_nothing_that_can_be_known_without_it(
+    yard: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = make_bot()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        monkeypatch.setattr("botyard.checks.silence.worker_findings", lambda _: [])
+        found = await asyncio.to_thread(
+            why_silent, str(bot.id), yard.settings.model_copy(update={"redis_url": address})
+        )
+    assert {finding.check: finding.state for finding in found} == {
+        "status": "ok", "Telegram": "trouble", "last update": "warning", "mailboxes": "trouble", "kind": "ok",
+        "last send": "ok", "dead letters": "ok",
+    }  # fmt: skip
+
+
 async def test_a_bot_api_that_cannot_be_reached_is_a_finding_and_hides_no_other(yard: Rig) -> None:
     bot = make_bot()
     found = await asked(yard, bot, "Telegram", "mailboxes", "last update", "kind")
@@ -118,6 +153,9 @@ async def test_polling_is_judged_by_what_the_poller_says_and_by_a_webhook_that_f
     assert [finding.state for finding in await asked(yard, bot, "polling")] == ["ok"]
     api.script = [answer(PROFILE), answer({"url": "https://x.org/y"})]
     (forbidden,) = await asked(yard, bot, "polling")
+    api.script = [error(502, "Bad Gateway")]
+    (unknown,) = await asked(yard, bot, "polling")
+    assert unknown.says == "Its updates are fetched."
     assert "webhook of x.org" in forbidden.says
 
 

@@ -88,6 +88,10 @@ async def test_a_person_sees_bots_chats_and_the_newest_messages_without_any_toke
     private = next(chat for chat in found["chats"] if chat["bot_id"] == BOT and chat["type"] == "private")
     assert private["last"]["text"] == "answer"
     assert private["incoming"] == [2]
+    await client.call("deleteMessage", chat_id=dora, message_id=2)
+    found = await client.get("/sim/chats", person_id=dora)
+    private = next(chat for chat in found["chats"] if chat["bot_id"] == BOT and chat["type"] == "private")
+    assert (private["last"]["message_id"], private["last_message_id"]) == (1, 2)
     assert [chat["inside"] for chat in found["chats"] if chat["title"] == "Without Dora"] == [False]
 
 
@@ -156,3 +160,13 @@ async def test_who_asks_is_among_the_people_however_many_came_later(client: Clie
     assert found["people"][0]["id"] == dora
     assert len(found["people"]) == 201
     assert found["people_total"] > 250
+
+
+async def test_who_has_deleted_their_account_still_has_a_list_that_says_so(client: Client) -> None:
+    dora = await a_person(client)
+    await client.post("/sim/deactivate", person_id=dora)
+    found = await client.get("/sim/chats", person_id=dora)
+    assert found["person"]["deactivated"]
+    assert [person["deactivated"] for person in found["people"] if person["id"] == dora] == [True]
+    async with client.session.post(f"{client.url}/sim/send", json={"bot_id": BOT, "person_id": dora}) as response:
+        assert response.status == 409

@@ -237,7 +237,7 @@ def test_the_memory_of_another_customers_bot_is_out_of_reach(clean: Services, bo
     intruder = replace(bot, customer_id=2)
     assert memory(intruder) == {}
     assert not load(intruder, bot.telegram_id, [Wanted(1, (KEY,))])[0].resolved
-    assert verdicts(intruder, resolution(2, guards=[guard(state={"data": {"taken": 1}})])) == [Verdict.STALE]
+    assert verdicts(intruder, resolution(2, guards=[guard(state={"data": {"taken": 1}})])) == [Verdict.GONE]
     assert memory(bot) == {KEY: ({"data": {"private": 1}}, 1)}
 
 

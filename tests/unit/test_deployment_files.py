@@ -98,7 +98,7 @@ def test_every_container_of_ours_is_hardened_and_has_time_to_stop(compose: dict[
     assert "user" not in service, "the image's own user is not root"
 
 
-@pytest.mark.parametrize("name", [*TYPES, *SERVERS])
+@pytest.mark.parametrize("name", [*TYPES, *sorted(SERVERS)])
 def test_everything_that_stays_is_asked_for_its_health_and_waits_for_the_release(
     compose: dict[str, Any], name: str
 ) -> None:

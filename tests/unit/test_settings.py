@@ -139,3 +139,25 @@ def test_the_simulator_on_this_machine_may_call_over_http(monkeypatch: pytest.Mo
     monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:8080")
     monkeypatch.setenv("API_URL", "http://127.0.0.1:8081")
     assert read_settings().public_url == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ({}, None),
+        ({"WEBHOOK_BASE_URL": "https://bots.example.org"}, "https://bots.example.org"),
+        ({"WEBHOOK_BASE_URL": "http://127.0.0.1:8080"}, None),
+        ({"WEBHOOK_BASE_URL": "http://127.0.0.1:8080", "API_URL": "http://127.0.0.1:9000"}, None),
+        ({"WEBHOOK_BASE_URL": "http://127.0.0.1:8080", "API_URL": "http://localhost:8081"}, "http://127.0.0.1:8080"),
+        (
+            {"WEBHOOK_BASE_URL": "http://127.0.0.1:8080", "PUBLIC_URL": "https://bots.example.org"},
+            "https://bots.example.org",
+        ),
+    ],
+)
+def test_a_loopback_is_the_address_of_the_webhook_for_our_own_simulator_only(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], address: str | None
+) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings().webhook_address == address

@@ -1,5 +1,7 @@
 """What Telegram is asked for follows from a bot's handlers."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,3 +102,25 @@ def broken(_: Any) -> None:
 def test_a_kind_whose_code_raises_is_refused_with_the_place() -> None:
     with pytest.raises(InputError, match=r"ValueError at .*test_update_kinds.py:\d+: no such colour"):
         wanted_updates("tests.unit.test_update_kinds:broken")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import sys\nsys.exit('KEY is not set')", r"SystemExit at .*leaving\.py:2: KEY is not set"),
+        ("def build(_):\n    raise SystemExit(3)", r"SystemExit at .*leaving\.py:2: 3"),
+        ("raise RuntimeError('no colours')", r"RuntimeError at .*leaving\.py:1: no colours"),
+        ("def build(", r"SyntaxError at .*leaving\.py:1: '\(' was never closed"),
+        ("build = 5", r"leaving:build|TypeError"),
+    ],
+)
+def test_a_kind_that_ends_the_program_is_refused_like_any_that_cannot_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str
+) -> None:
+    (tmp_path / "leaving.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "leaving", raising=False)
+    with pytest.raises(InputError, match=words) as refused:
+        wanted_updates("leaving:build")
+    assert refused.value.field == "kind"
+    assert refused.value.remedy

@@ -5,7 +5,7 @@ from alembic import op
 from db.roles import role_names
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

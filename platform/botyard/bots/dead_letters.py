@@ -6,6 +6,7 @@ update will run again, then the update is put into its mailbox under that id, th
 interrupted begins anew with the same id, which the mailbox' seen bits and the inbox' key know.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from sqlalchemy import Text, cast, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from botyard.bots.naming import find_bot
-from botyard.errors import InputError, TransientError
+from botyard.errors import InputError
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.protocol import mailbox_entry
@@ -26,8 +27,11 @@ from db.engine import get_sessions
 from db.models import Bot, DeadLetter, Event
 
 What = Literal["update", "send"]
-Outcome = Literal["replayed", "already"]
+Outcome = Literal["replayed", "already", "full", "gone", "missing"]
+"""What became of a letter: it is at work again, or was already; or its bot's mailboxes are full, its bot is removed, or
+it was thrown away, and then nothing was done."""
 
+_DISCARDED_AT_ONCE: Final = 1000
 _MOST_LISTED: Final = 1000
 _BEGIN_UPDATE: Final = text("""
 UPDATE dead_letters SET replay_id = coalesce(replay_id, nextval('internal_update_ids'))
@@ -35,7 +39,8 @@ UPDATE dead_letters SET replay_id = coalesce(replay_id, nextval('internal_update
 """)
 _REPLAY_SEND: Final = text("""
 WITH letter AS MATERIALIZED (
-  SELECT * FROM dead_letters WHERE id = :id AND what = 'send' AND replayed_at IS NULL FOR UPDATE
+  SELECT * FROM dead_letters d WHERE id = :id AND what = 'send' AND replayed_at IS NULL
+     AND EXISTS (SELECT 1 FROM bots WHERE id = d.bot_id AND status <> 'inactive') FOR UPDATE
 ), again AS (
   INSERT INTO outbox (bot_id, customer_id, chat_key, telegram_id, lane, after_id, repeat_policy, method, params)
   SELECT l.bot_id, l.customer_id, l.chat_key, l.telegram_id, coalesce(o.lane, 1), o.after_id,
@@ -184,12 +189,17 @@ def letter(number: int) -> Letter:
 
 def discard(ids: Sequence[int]) -> int:
     """Throw letters away for good; how many that were."""
+    # In small transactions: very many would run into the statement's time limit, each time anew.
+    parts = range(0, len(ids), _DISCARDED_AT_ONCE)
+    return sum(_discard(ids[first : first + _DISCARDED_AT_ONCE]) for first in parts)
+
+
+def _discard(ids: Sequence[int]) -> int:
     with get_sessions("system").begin() as session:
         gone = session.execute(
             delete(DeadLetter).where(DeadLetter.id.in_(ids)).returning(DeadLetter.customer_id, DeadLetter.bot_id)
         ).all()
-        for customer_id, bot_id in set(gone):
-            count = gone.count((customer_id, bot_id))
+        for (customer_id, bot_id), count in Counter((row.customer_id, row.bot_id) for row in gone).items():
             session.add(_event(customer_id, bot_id, "dead_letters.discarded", f"bot:{bot_id}", count=count))
     return len(gone)
 
@@ -209,25 +219,20 @@ class Replayer:
         self._tickets = tickets
 
     async def replay(self, number: int) -> Outcome:
-        """Try one letter again: an update behind what waits in its chat, a send behind what waits in its lane.
-
-        Raises:
-            InputError: there is no such letter.
-            TransientError: the bot's mailboxes are full.
-        """
+        """Try one letter again: an update behind what waits in its chat, a send behind what waits in its lane."""
         with get_sessions("system")() as session:
             found = session.execute(
                 select(DeadLetter, cast(DeadLetter.request, Text).label("as_it_came")).where(DeadLetter.id == number)
             ).first()
         if found is None:
-            raise InputError("dead letter", f"there is no number {number}.", "See `botyard dead list`.")
+            return "missing"
         one, request = found
         return self._send(one) if one.what == "send" else await self._update(one, request)
 
     def _send(self, one: DeadLetter) -> Outcome:
         with get_sessions("system").begin() as session:
             if session.execute(_REPLAY_SEND, {"id": one.id}).first() is None:
-                return "already"
+                return _why_not(session, one.id)
             session.add(_replayed(one))
         # Lost on the way it does no harm: whoever looks for rows that are due finds this one.
         self._tickets.send_soon(self._keeper.wake(one.bot_id))
@@ -239,8 +244,10 @@ class Replayer:
         if update_id is None or one.telegram_id is None:
             return "already"
         accepted = await self._mailboxes.accept(one.telegram_id, one.chat_key, update_id, _entry(request))
-        if accepted.verdict in ("full", "gone"):
-            raise TransientError(f"The mailboxes of the bot take no more updates ({accepted.verdict}). Go on later.")
+        if accepted.verdict == "full":
+            return "full"
+        if accepted.verdict == "gone":
+            return "gone"
         self._tickets.send_soon(accepted.ticket)
         with get_sessions("system").begin() as session:
             fresh = session.get(DeadLetter, one.id, with_for_update=True)
@@ -249,6 +256,14 @@ class Replayer:
             fresh.replayed_at = func.now()
             session.add(_replayed(one))
         return "replayed"
+
+
+def _why_not(session: Session, number: int) -> Outcome:
+    """Why a send was not put into the outbox."""
+    row = session.execute(select(DeadLetter.replayed_at).where(DeadLetter.id == number)).first()
+    if row is None:
+        return "missing"
+    return "gone" if row.replayed_at is None else "already"
 
 
 def _entry(request: str) -> bytes:

@@ -12,6 +12,8 @@ from redis import Redis
 from sqlalchemy import select, text
 
 from botyard.bots.naming import find_bot
+from botyard.bots.overview import closed_chats
+from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
 from botyard.telemetry import metrics
@@ -86,26 +88,19 @@ def lanes(settings: Settings, name: str | None = None) -> Lanes:
         InputError: there is no such bot.
     """
     found, closed = [], []
-    url = settings.require("redis_url")
-    with get_sessions("system")() as session, Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as redis:
+    with get_sessions("system")() as session, redis_of(settings) as redis:
         bots = [find_bot(session, name)] if name else list(session.scalars(select(Bot).order_by(Bot.id)))
         given_up = _given_up(redis)
         for bot in bots:
-            shut = _closed(redis, bot)
-            closed += shut
-            states = {state.lane: state for state in _sends(session, bot, [one.chat for one in shut])}
+            shut = closed_chats(redis, bot.id)
+            closed += [Closure(bot.username, chat, datetime.fromtimestamp(at, UTC)) for chat, at in shut.items()]
+            states = {state.lane: state for state in _sends(session, bot, list(shut))}
             for (number, lane), counts in given_up.items():
                 if number == bot.id:
                     states.setdefault(lane, LaneState(bot.username, lane)).given_up = counts
             order = [lane.name.lower() for lane in Lane]
             found += [*_mail(redis, bot), *(states[lane] for lane in order if lane in states)]
     return Lanes(found, closed)
-
-
-def _closed(redis: "Redis", bot: Bot) -> list[Closure]:
-    now = time.time() * 1000
-    rows = cast("list[tuple[bytes, float]]", redis.zrangebyscore(f"by:closed:{bot.id}", now, "+inf", withscores=True))
-    return [Closure(bot.username, chat.decode(), datetime.fromtimestamp(until / 1000, UTC)) for chat, until in rows]
 
 
 def _sends(session: Any, bot: Bot, closed: Sequence[str]) -> list[LaneState]:

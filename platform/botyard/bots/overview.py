@@ -1,9 +1,9 @@
 """Looking at bots and changing their status. See docs/commands.md."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from redis import Redis
 from sqlalchemy import func, select, text
@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from botyard.bots.naming import find_bot
 from botyard.bots.registry import routing_of
 from botyard.bots.routing import publish
+from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
 from db.engine import get_sessions
@@ -38,7 +39,7 @@ def summaries(settings: Settings) -> list[BotSummary]:
     """Every bot, in the order of its adding."""
     with get_sessions("system")() as session:
         bots = list(session.scalars(select(Bot).order_by(Bot.id)))
-    with Redis.from_url(settings.require("redis_url")) as redis:
+    with redis_of(settings) as redis:
         pipe = redis.pipeline(transaction=False)
         for bot in bots:
             pipe.hget(f"by:bot:{bot.telegram_id}", "held")
@@ -62,13 +63,15 @@ def set_status(name: str, status: Literal["active", "paused"], settings: Setting
     """
     with get_sessions("system").begin() as session:
         bot = find_bot(session, name)
+        session.refresh(bot, with_for_update=True)
         bot.status, bot.status_reason, bot.status_since = status, "asked for on the command line", datetime.now(UTC)
+        bot.config_version += 1
         entity = f"telegram:{bot.telegram_id}"
         session.add(
             Event(customer_id=bot.customer_id, bot_id=bot.id, type=f"bot.{status}", entity=entity, actor="cli", data={})
         )
         number, route = bot.id, routing_of(bot)
-    with Redis.from_url(settings.require("redis_url")) as redis:
+    with redis_of(settings) as redis:
         publish(redis, route)
     return next(summary for summary in summaries(settings) if summary.id == number)
 
@@ -110,6 +113,17 @@ def details(name: str, settings: Settings) -> BotDetails:
     Raises:
         InputError: there is no such bot.
     """
+    bot = kept_details(name)
+    waiting, oldest = waiting_mail(bot.telegram_id, settings)
+    return replace(bot, waiting=waiting, oldest_seconds=oldest)
+
+
+def kept_details(name: str) -> BotDetails:
+    """One bot as the database alone knows it: as if nothing waited in its mailboxes.
+
+    Raises:
+        InputError: there is no such bot.
+    """
     with get_sessions("system")() as session:
         bot = find_bot(session, name)
         received = select(InboxRow.received_at).where(InboxRow.telegram_id == bot.telegram_id, InboxRow.update_id > 0)
@@ -120,10 +134,9 @@ def details(name: str, settings: Settings) -> BotDetails:
         unsent = session.scalar(still_open) or 0
         letters = select(func.count()).where(DeadLetter.bot_id == bot.id, DeadLetter.replayed_at.is_(None))
         dead = session.scalar(letters) or 0
-    waiting, oldest = _mail(bot.telegram_id, settings)
     return BotDetails(
         bot.id, bot.username, bot.name, bot.telegram_id, bot.public_id, bot.kind, bot.status, bot.status_reason,
-        bot.status_since, bot.queue, bot.share, bot.intake, bot.api_url, bot.created_at, waiting, oldest, unsent, dead,
+        bot.status_since, bot.queue, bot.share, bot.intake, bot.api_url, bot.created_at, 0, None, unsent, dead,
         last_update,
         last_send.resolved_at if last_send else None,
         last_send.state if last_send else None,
@@ -131,9 +144,9 @@ def details(name: str, settings: Settings) -> BotDetails:
     )  # fmt: skip
 
 
-def _mail(telegram_id: int, settings: Settings) -> tuple[int, float | None]:
+def waiting_mail(telegram_id: int, settings: Settings) -> tuple[int, float | None]:
     """How many updates wait, and for how many seconds the oldest of them has."""
-    with Redis.from_url(settings.require("redis_url")) as redis:
+    with redis_of(settings) as redis:
         chats = [chat.decode() for chat in redis.zrange(f"by:chats:{telegram_id}", 0, _CHATS_LOOKED_AT - 1)]
         pipe = redis.pipeline(transaction=False)
         pipe.hget(f"by:bot:{telegram_id}", "held")
@@ -175,15 +188,20 @@ def outbox_lanes(bot_id: int, settings: Settings) -> list[OutboxLane]:
     with get_sessions("system")() as session:
         rows = session.execute(text(_LANES), {"bot": bot_id}).all()
     found = []
-    with Redis.from_url(settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2) as redis:
-        for lane, waiting, oldest, error, uncertain, chats in rows:
-            keys = [f"by:closed:{bot_id}", *(f"by:closed:{bot_id}:{chat}" for chat in chats or ())]
-            now = time.time() * 1000
-            closed = [float(until) - now for until in redis.mget(keys) if until is not None]
-            name = Lane(lane).name.lower()
-            longest = max([0.0, *closed]) / 1000
-            found.append(OutboxLane(name, waiting, float(oldest), error, uncertain, len(closed), longest))
+    with redis_of(settings) as redis:
+        shut = closed_chats(redis, bot_id)
+    for lane, waiting, oldest, error, uncertain, chats in rows:
+        closed = [until - time.time() for chat, until in shut.items() if not chat or chat in (chats or ())]
+        name = Lane(lane).name.lower()
+        found.append(OutboxLane(name, waiting, float(oldest), error, uncertain, len(closed), max([0.0, *closed])))
     return found
+
+
+def closed_chats(redis: "Redis", bot_id: int) -> dict[str, float]:
+    """What Telegram closed with 429, and the second at which each opens; the empty chat is the whole bot."""
+    now = time.time() * 1000
+    rows = cast("list[tuple[bytes, float]]", redis.zrangebyscore(f"by:closed:{bot_id}", now, "+inf", withscores=True))
+    return {chat.decode(): until / 1000 for chat, until in rows}
 
 
 def sealed_token(bot_id: int) -> bytes:

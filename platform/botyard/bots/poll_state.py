@@ -38,7 +38,7 @@ def _key(telegram_id: int) -> str:
 
 
 def poll_state(client: "redis.Redis", telegram_id: int) -> PollState | None:
-    """What the poller says of a bot; nothing if no poller has fetched for it within the last minute."""
+    """What the poller says of a bot; nothing if none has fetched for it within the last minute, nor was about to."""
     found = {_text(name): _text(value) for name, value in client.hgetall(_key(telegram_id)).items()}
     if not found:
         return None
@@ -51,20 +51,20 @@ def _text(value: str | bytes) -> str:
 
 
 async def tell(client: "redis.asyncio.Redis", telegram_id: int, state: PollState) -> None:
-    """Write it down, for a minute unless it is kept alive."""
+    """Write it down until a minute after the next try, unless it is kept alive."""
     mapping: Mapping[Any, Any] = {
         "reason": state.reason, "problem": state.problem, "since": state.since, "retry_in": f"{state.retry_in:.1f}"
     }  # fmt: skip
     pipe = client.pipeline(transaction=True)
     pipe.delete(_key(telegram_id))
     pipe.hset(_key(telegram_id), mapping=mapping)
-    pipe.pexpire(_key(telegram_id), _LIFE_MS)
+    pipe.pexpire(_key(telegram_id), _LIFE_MS + int(state.retry_in * 1000))
     await pipe.execute()
 
 
-async def keep_alive(client: "redis.asyncio.Redis", telegram_id: int) -> None:
-    """What was told is still so."""
-    await client.pexpire(_key(telegram_id), _LIFE_MS)
+async def keep_alive(client: "redis.asyncio.Redis", telegram_id: int) -> bool:
+    """What was told is still so; false: nothing is there, it has to be told anew."""
+    return bool(await client.pexpire(_key(telegram_id), _LIFE_MS))
 
 
 async def forget(client: "redis.asyncio.Redis", telegram_id: int) -> None:

@@ -3,11 +3,11 @@
 from typing import Literal
 
 import structlog
-from redis import Redis
 from sqlalchemy.orm import Session
 
 from botyard.bots.registry import routing_of
 from botyard.bots.routing import publish
+from botyard.mailbox.server import redis_of
 from botyard.settings import get_settings
 from db.engine import get_sessions
 from db.models import Bot, Event
@@ -31,11 +31,11 @@ def change_queue(bot_id: int, queue: Literal["updates", "slow"], reason: str) ->
         if bot is None or bot.queue == queue or "queue" in bot.settings:
             return False
         bot.queue = queue
+        bot.config_version += 1
         _say(session, bot, "bot.queue", {"queue": queue, "reason": reason})
         route = routing_of(bot)
     log.info("bot_moved", bot=bot_id, queue=queue, reason=reason)
-    settings = get_settings()
-    with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+    with redis_of(get_settings()) as redis:
         publish(redis, route)
     return True
 

@@ -40,12 +40,16 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What the mailboxes need of a bot."""
+    """What the mailboxes need of a bot, and which reading of its row this is."""
 
     telegram_id: int
     queue: str
     share: int | None
     paused: bool
+    removed: bool
+    """Its removal has begun."""
+    row: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +93,25 @@ def find_intake(public_id: str) -> Intake | None:
     return None if row is None else Intake(row.telegram_id, bytes(row.webhook_secret_hash))
 
 
-def routings() -> list[Routing]:
-    """How every bot's updates are routed."""
+def routings(after: int, limit: int) -> list[Routing]:
+    """How bots' updates are routed, in the order of their rows.
+
+    Args:
+        after: the row behind which to begin.
+        limit: how many at most.
+    """
     with get_sessions("system")() as session:
-        return [routing_of(bot) for bot in session.scalars(select(Bot))]
+        return [
+            routing_of(bot) for bot in session.scalars(select(Bot).where(Bot.id > after).order_by(Bot.id).limit(limit))
+        ]
 
 
 def routing_of(bot: Bot) -> Routing:
     """How one bot's updates are routed."""
-    return Routing(bot.telegram_id, bot.queue, bot.share, bot.status in ("paused", "error", "inactive"))
+    return Routing(
+        bot.telegram_id, bot.queue, bot.share, bot.status in ("paused", "error", "inactive"),
+        bot.status == "inactive", bot.id, bot.config_version,
+    )  # fmt: skip
 
 
 def bot_by_telegram_id(session: Session, telegram_id: int) -> Bot | None:

@@ -11,10 +11,11 @@ from sqlalchemy import func, select, text
 from telegram.error import TelegramError
 
 from botyard.bots.naming import find_bot
-from botyard.bots.registry import routing_of
+from botyard.bots.registry import Routing, routing_of
 from botyard.bots.routing import publish
 from botyard.errors import InputError
 from botyard.mailbox.forgetting import forget
+from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.address import method_url
 from botyard.telegram.request import AiohttpRequest
@@ -34,6 +35,8 @@ _ROWS: Final = {
     "conversations": """DELETE FROM conversations WHERE (bot_id, scope, key) IN (
         SELECT bot_id, scope, key FROM conversations WHERE bot_id = :bot LIMIT :batch)""",
     "messages": "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE bot_id = :bot LIMIT :batch)",
+    "chats": """DELETE FROM chats WHERE (bot_id, chat_key) IN (
+        SELECT bot_id, chat_key FROM chats WHERE bot_id = :bot LIMIT :batch)""",
     "dead_letters": """DELETE FROM dead_letters WHERE id IN (
         SELECT id FROM dead_letters WHERE bot_id = :bot LIMIT :batch)""",
 }
@@ -69,42 +72,46 @@ class _Leaving:
     username: str
     api_url: str
     token_encrypted: bytes
+    route: Routing
+    transaction: str
+    """The number of the one that made it inactive."""
 
 
 async def remove_bot(name: str, request: AiohttpRequest, settings: Settings) -> Removed:
     """Stop a bot's intake, then forget everything of it: rows, mailboxes, leases, limits. Its events stay.
 
-    A removal that was interrupted is finished by doing it again.
+    The bot's own row goes last, so a removal that was interrupted is finished by doing it again.
 
     Raises:
-        InputError: there is no such bot.
+        InputError: there is no such bot, or it was added again meanwhile.
     """
-    leaving = _begin(name, settings)
-    with Redis.from_url(settings.require("redis_url")) as redis:
+    leaving = _begin(name)
+    with redis_of(settings) as redis:
+        publish(redis, leaving.route)
         _forget(redis, leaving)
         webhook = await _disconnect(leaving, request)
         rows = _delete_rows(leaving)
-        _wait_for_older(_delete_bot(leaving))
-        # What slices committed that had begun before: the bot's row is gone, so nothing more can follow.
+        _wait_for_older(leaving.transaction)
+        # What slices committed that had begun before: for a bot that is inactive nothing more can follow.
         late = _delete_rows(leaving)
         _forget(redis, leaving)
+        _delete_bot(leaving)
     return Removed(leaving.id, leaving.username, webhook, {table: rows[table] + late[table] for table in rows})
 
 
-def _begin(name: str, settings: Settings) -> _Leaving:
-    """Serve it no longer: no tickets, no polling."""
+def _begin(name: str) -> _Leaving:
+    """Serve it no longer: no tickets, no polling, and whatever still runs of it writes nothing."""
     with get_sessions("system").begin() as session:
         bot = find_bot(session, name)
+        session.refresh(bot, with_for_update=True)
         bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", datetime.now(UTC)
+        bot.config_version += 1
+        transaction = str(session.scalar(select(func.pg_current_xact_id().op("::")(text("text")))))
         identities = list(session.scalars(select(BotIdentity.telegram_id).where(BotIdentity.bot_id == bot.id)))
-        route = routing_of(bot)
-        leaving = _Leaving(
+        return _Leaving(
             bot.id, bot.customer_id, bot.telegram_id, sorted({bot.telegram_id, *identities}), bot.public_id,
-            bot.username, bot.api_url, bytes(bot.token_encrypted),
+            bot.username, bot.api_url, bytes(bot.token_encrypted), routing_of(bot), transaction,
         )  # fmt: skip
-    with Redis.from_url(settings.require("redis_url")) as redis:
-        publish(redis, route)
-    return leaving
 
 
 def _forget(redis: "Redis", leaving: _Leaving) -> None:
@@ -148,25 +155,24 @@ def _delete_rows(leaving: _Leaving) -> dict[str, int]:
     return deleted
 
 
-def _delete_bot(leaving: _Leaving) -> str:
-    """Delete the bot's own row; the number of the transaction that did it."""
+def _delete_bot(leaving: _Leaving) -> None:
     with get_sessions("system").begin() as session:
-        bot = session.get(Bot, leaving.id)
-        if bot is not None:
-            session.delete(bot)
-            entity = f"telegram:{leaving.telegram_id}"
-            data = {"username": leaving.username}
-            session.add(
-                Event(
-                    customer_id=leaving.customer_id, bot_id=leaving.id, type="bot.removed", entity=entity, actor="cli",
-                    data=data,
-                )
-            )  # fmt: skip
-        return str(session.scalar(select(func.pg_current_xact_id().op("::")(text("text")))))
+        bot = session.get(Bot, leaving.id, with_for_update=True)
+        if bot is None:
+            return  # another removal of it was faster
+        if bot.status != "inactive":
+            raise InputError("bot", "was added again while it was removed: it stays, without its past.", "Look at it.")
+        session.delete(bot)
+        session.add(
+            Event(
+                customer_id=leaving.customer_id, bot_id=leaving.id, type="bot.removed", actor="cli",
+                entity=f"telegram:{leaving.telegram_id}", data={"username": leaving.username},
+            )
+        )  # fmt: skip
 
 
 def _wait_for_older(transaction: str) -> None:
-    """Wait until every transaction has ended that may still have seen the bot; their own time limits are shorter."""
+    """Wait until every transaction has ended that may have seen the bot active; their own time limits are shorter."""
     until = time.monotonic() + _OTHERS_SECONDS
     ended = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:number AS xid8)")
     while time.monotonic() < until:

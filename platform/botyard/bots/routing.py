@@ -1,29 +1,40 @@
 """What the mailboxes must know of each bot, written into Redis beside them. See docs/mailbox.md."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from redis import Redis
 
 from botyard.bots.registry import Routing, routings
+from botyard.mailbox import scripts
+
+_BATCH: Final = 500
 
 
-def publish(redis: "Redis", routing: Routing) -> None:
-    """Say how one bot's updates are routed; counts and aliases beside it stay."""
-    key = f"by:bot:{routing.telegram_id}"
-    pipe = redis.pipeline(transaction=True)
-    pipe.hset(key, mapping={"queue": routing.queue, "paused": int(routing.paused)})
-    if routing.share is None:
-        pipe.hdel(key, "share")
-    else:
-        pipe.hset(key, "share", routing.share)
-    if not routing.paused:
-        # A bot that was removed and is here again.
-        pipe.hdel(key, "gone")
-        pipe.persist(key)
+def publish(redis: "Redis", *found: Routing) -> None:
+    """Say how bots' updates are routed; counts and aliases beside it stay.
+
+    What was read of a bot before something else was said of it changes nothing.
+    """
+    route = redis.register_script(scripts.source("route"))
+    pipe = redis.pipeline(transaction=False)
+    for one in found:
+        share = "" if one.share is None else one.share
+        words = (one.telegram_id, one.row, one.version, one.queue, share, int(one.paused), int(one.removed))
+        route(args=words, client=pipe)
     pipe.execute()
 
 
 def publish_all(redis: "Redis") -> int:
-    """Say it of every bot; how many there are."""
-    found = routings()
-    for routing in found:
-        publish(redis, routing)
-    return len(found)
+    """Say it of every bot, some at a time, so that none waits long between its reading and its writing.
+
+    Returns:
+        how many there are.
+    """
+    count = 0
+    found: Sequence[Routing] = routings(0, _BATCH)
+    while found:
+        publish(redis, *found)
+        count += len(found)
+        found = routings(found[-1].row, _BATCH)
+    return count

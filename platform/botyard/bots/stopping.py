@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from redis import Redis
 
 from botyard.bots.registry import routing_of
 from botyard.bots.routing import publish
+from botyard.mailbox.server import redis_of
 from botyard.settings import get_settings
 from db.engine import get_sessions
 from db.models import Bot, Event
@@ -35,6 +35,7 @@ def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
         if bot is None or bot.config_version != config_version or bot.status not in ("active", "maintenance"):
             return False
         bot.status, bot.status_reason, bot.status_since = "error", reason, datetime.now(UTC)
+        bot.config_version += 1
         session.add(
             Event(
                 customer_id=bot.customer_id, bot_id=bot.id, type="bot.error", entity=f"telegram:{bot.telegram_id}",
@@ -43,7 +44,6 @@ def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
         )  # fmt: skip
         route = routing_of(bot)
     log.error("bot_stopped", bot=bot_id, reason=reason)
-    settings = get_settings()
-    with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+    with redis_of(get_settings()) as redis:
         publish(redis, route)
     return True

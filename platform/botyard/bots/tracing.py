@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from botyard.bots.naming import find_bot
 from botyard.errors import InputError
+from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
 from db.engine import get_sessions
@@ -133,8 +134,8 @@ def _send(row: OutboxRow) -> Iterator[Step]:
 
 def _in_a_mailbox(settings: Settings, bot: Bot, update_id: int) -> Trace | None:
     """An update that is not resolved: its place in one of the bot's mailboxes."""
-    number, url = bot.telegram_id, settings.require("redis_url")
-    with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as redis:
+    number = bot.telegram_id
+    with redis_of(settings) as redis:
         chats = cast("list[bytes]", redis.zrange(f"by:chats:{number}", 0, _CHATS_LOOKED_AT - 1))
         for chat in (raw.decode() for raw in chats):
             entries = cast("list[bytes]", redis.lrange(f"by:box:{number}:{chat}", 0, _LONGEST_BOX - 1))

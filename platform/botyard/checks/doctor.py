@@ -4,7 +4,6 @@ from botyard.checks.finding import Check, Finding, look_at_all
 from botyard.checks.machine import python_findings, readable_settings, state_findings, supervised_findings
 from botyard.checks.servers import api_findings, postgres_findings, redis_findings, token_findings
 from botyard.checks.workers import worker_findings
-from botyard.errors import InputError
 from botyard.running.attached import attach
 from botyard.settings import Settings
 
@@ -18,12 +17,8 @@ def examine() -> list[Finding]:
     if named is None:
         says = "Nothing else was looked at: the settings contradict each other."
         return [*found, Finding("settings", "trouble", says, "Correct them first.")]
-    try:
-        attach()
-    except InputError:
-        settings = named
-    else:
-        settings = readable_settings()[0] or named
+    attach(named)
+    settings = readable_settings()[0] or named
     return [*found, *look_at_all(_checks(settings, elsewhere=named.database_url is not None))]
 
 

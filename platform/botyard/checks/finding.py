@@ -69,7 +69,7 @@ def look(name: str, check: Check, remedy: str = "") -> list[Finding]:
         return [Finding(name, "trouble", f"This could not be found out within {SECONDS:g} seconds.", remedy)]
     except InputError as error:
         return [Finding(name, "trouble", str(error), remedy)]
-    except Exception as error:  # noqa: BLE001 - it must work when anything is broken, also what nobody thought of
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is broken; a bot's code may even call sys.exit
         return [Finding(name, "trouble", f"This could not be found out ({type(error).__name__}).", remedy)]
 
 

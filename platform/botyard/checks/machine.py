@@ -5,12 +5,12 @@ import shutil
 import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from botyard.checks.finding import Finding, lasting
-from botyard.settings import Settings
+from botyard.settings import Settings, unreadable
 from botyard.supervisor import read_status, running_pid
 
 _OLDEST_PYTHON: Final = (3, 11)
@@ -31,9 +31,19 @@ def python_findings() -> list[Finding]:
 
 def readable_settings() -> tuple[Settings | None, list[Finding]]:
     """The settings with every bad value replaced by its default, and a finding for each; values are never repeated."""
+    try:
+        return _without_bad_values({})
+    except (UnicodeDecodeError, OSError) as error:
+        trouble = unreadable(error)
+        settings, findings = _without_bad_values({"_env_file": None})
+        says = f"{trouble.field} {trouble.problem} Nothing of it was taken."
+        return settings, [Finding("settings", "trouble", says, trouble.remedy), *findings]
+
+
+def _without_bad_values(source: dict[str, Any]) -> tuple[Settings | None, list[Finding]]:
     findings, replaced = [], {}
     try:
-        return Settings(), [Finding("settings", "ok", "Every setting has a possible value.")]
+        return Settings(**source), [Finding("settings", "ok", "Every setting has a possible value.")]
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
             name = str(one["loc"][0]) if one["loc"] else ""
@@ -44,7 +54,7 @@ def readable_settings() -> tuple[Settings | None, list[Finding]]:
             if name in Settings.model_fields:
                 replaced[name] = Settings.model_fields[name].get_default()
     try:
-        return Settings(**replaced), findings
+        return Settings(**source, **replaced), findings
     except ValidationError:
         return None, findings
 

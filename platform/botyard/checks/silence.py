@@ -1,20 +1,22 @@
 """Why a bot is silent: everything between a person's message and the bot's answer, looked at in that order."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from redis import Redis
+from redis.exceptions import RedisError
 from telegram.error import InvalidToken, TelegramError
 
-from botyard.bots.overview import BotDetails, OutboxLane, details, outbox_lanes, sealed_token
+from botyard.bots.overview import BotDetails, OutboxLane, kept_details, outbox_lanes, sealed_token, waiting_mail
 from botyard.bots.poll_state import poll_state
 from botyard.bots.removal import is_webhook_of
 from botyard.checks.finding import SECONDS, Check, Finding, State, age, lasting, look_at_all
 from botyard.checks.workers import worker_findings
 from botyard.errors import InputError
+from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.address import method_url
 from botyard.telegram.application import find_kind
@@ -24,6 +26,7 @@ from botyard.telegram.tokens import open_sealed
 _LONG_SECONDS: Final = 60.0
 """An update or a send that has waited for longer is a sign of trouble."""
 _RECENT_SECONDS: Final = 900.0
+"""A failed delivery may be of now as long as Telegram's next try may be still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def why_silent(name: str, settings: Settings) -> list[Finding]:
     Raises:
         InputError: there is no such bot.
     """
-    bot = details(name, settings)
+    bot = kept_details(name)
     checks: list[tuple[str, Check, str]] = [
         ("token", lambda: _intake(bot, settings), "Try again."),
         ("mailboxes", lambda: _mailboxes(bot, settings), "Is Redis reachable? See `botyard doctor`."),
@@ -81,7 +84,7 @@ def _intake(bot: BotDetails, settings: Settings) -> list[Finding]:
 async def _ask(bot: BotDetails) -> Connection:
     """``getMe`` and ``getWebhookInfo``; that Telegram is away is a finding, too."""
     request = AiohttpRequest(SECONDS - 1)
-    host = urlsplit(bot.api_url).netloc
+    host = _host(bot.api_url)
     try:
         async with asyncio.timeout(SECONDS - 0.5):
             token = open_sealed(sealed_token(bot.id))
@@ -103,6 +106,11 @@ async def _ask(bot: BotDetails) -> Connection:
         return Connection(trouble=(Finding("Telegram", "trouble", says, "Try again in a minute."),))
     finally:
         await request.close()
+
+
+def _host(address: str) -> str:
+    """The host of an address and its port, without what stands before it: that is a name and a password."""
+    return urlsplit(address).netloc.rpartition("@")[2]
 
 
 def _profile(bot: BotDetails, profile: dict[str, Any]) -> Finding:
@@ -130,12 +138,16 @@ def _webhook(bot: BotDetails, info: dict[str, Any]) -> list[Finding]:
     failed = info.get("last_error_date")
     if not failed:
         state: State = "warning" if pending else "ok"
-        return [Finding("webhook", state, f"Its webhook leads here, to {urlsplit(url).netloc}.{waiting}")]
+        return [Finding("webhook", state, f"Its webhook leads here, to {_host(url)}.{waiting}")]
     words = f"Telegram's last failed delivery was {age(float(failed))}: {info.get('last_error_message', '')}."
-    over = bot.last_update is not None and bot.last_update.timestamp() > failed and not pending
-    state = "ok" if over else "trouble"
-    remedy = "" if over else _delivery_remedy(str(info.get("last_error_message", "")))
-    return [Finding("webhook", state, f"{words}{waiting}" + (" Updates have come since." if over else ""), remedy)]
+    if not pending and bot.last_update is not None and bot.last_update.timestamp() > failed:
+        return [Finding("webhook", "ok", f"{words} Updates have come since.")]
+    # Telegram tries again and again, and remembers the failure for ever: what is old and left nothing is over.
+    if not pending and time.time() - failed > _RECENT_SECONDS:
+        return [Finding("webhook", "ok", f"{words} Nothing waits there any more.")]
+    return [
+        Finding("webhook", "trouble", f"{words}{waiting}", _delivery_remedy(str(info.get("last_error_message", ""))))
+    ]
 
 
 def _delivery_remedy(message: str) -> str:
@@ -160,11 +172,16 @@ def _polling(bot: BotDetails, info: dict[str, Any], settings: Settings) -> list[
         says = f"A webhook of {urlsplit(url).hostname} is set, so Telegram refuses to let its updates be fetched."
         remedy = "End it there, then set TAKE_OVER=true and give its token to `botyard bot add`."
         return [Finding("polling", "trouble", says, remedy)]
-    pending = int(info.get("pending_update_count", 0))
-    with Redis.from_url(settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2) as redis:
-        state = poll_state(redis, bot.telegram_id)
+    pending = info.get("pending_update_count")
+    waiting = "" if pending is None else f"; {pending} wait at Telegram"
+    try:
+        with redis_of(settings) as redis:
+            state = poll_state(redis, bot.telegram_id)
+    except RedisError as error:
+        says = f"Redis, where the poller says how it goes, cannot be reached ({type(error).__name__})."
+        return [Finding("polling", "trouble", says, "See `botyard doctor`.")]
     if state is None:
-        says = f"Nobody fetches its updates; {pending} wait at Telegram."
+        says = f"Nobody fetches its updates{waiting}."
         return [Finding("polling", "trouble", says, "Start `botyard poller`, or see its log: `botyard logs`.")]
     if state.reason:
         return [
@@ -172,15 +189,16 @@ def _polling(bot: BotDetails, info: dict[str, Any], settings: Settings) -> list[
                 "polling", "trouble", f"{state.problem} This began {age(state.since / 1000)}.", "See `botyard logs`."
             )
         ]
-    return [Finding("polling", "ok", f"Its updates are fetched; {pending} wait at Telegram.")]
+    return [Finding("polling", "ok", f"Its updates are fetched{waiting}.")]
 
 
 def _mailboxes(bot: BotDetails, settings: Settings) -> list[Finding]:
-    if not bot.waiting:
+    count, longest = waiting_mail(bot.telegram_id, settings)
+    if not count:
         return [Finding("mailboxes", "ok", "No update waits here to be processed.")]
-    oldest = bot.oldest_seconds or 0.0
-    says = f"{bot.waiting} updates wait here to be processed, the oldest for {lasting(oldest)}."
-    if bot.waiting >= settings.mailbox_cap:
+    oldest = longest or 0.0
+    says = f"{count} updates wait here to be processed, the oldest for {lasting(oldest)}."
+    if count >= settings.mailbox_cap:
         remedy = "The bot is slower than its updates come; until then its webhook answers 503. See `botyard logs`."
         return [Finding("mailboxes", "trouble", f"{says} That is all that MAILBOX_CAP allows.", remedy)]
     if oldest > _LONG_SECONDS:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,8 +29,10 @@ def list_bots(*, as_json: AsJson = False) -> None:
 def show_bot(bot: BotName, *, as_json: AsJson = False) -> None:
     """Show everything that is known of a bot, but its secrets."""
     from botyard.bots.overview import details  # noqa: PLC0415
+    from botyard.telemetry.redaction import redact  # noqa: PLC0415
 
-    show_one(asdict(details(bot, attached())), as_json=as_json)
+    row = asdict(details(bot, attached()))
+    show_one(row | {"api_url": redact(row["api_url"])}, as_json=as_json)
 
 
 @app.command()
@@ -59,26 +61,32 @@ def resume(bot: BotName, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def add(
-    kind: Annotated[str, typer.Option(help="An installed kind, or package.module:function.")] = "demo",
-    queue: Annotated[str, typer.Option(help="updates for quick bots, slow for all others.")] = "slow",
+    *,
+    kind: Annotated[
+        str | None, typer.Option(help="An installed kind, or package.module:function; a new bot is a demo bot.")
+    ] = None,
+    queue: Annotated[
+        Literal["updates", "slow"] | None, typer.Option(help="updates for quick bots, slow (a new bot's) for others.")
+    ] = None,
 ) -> None:
-    """Add a bot; its token is asked for, so that it stands in no history of a shell."""
+    """Add a bot, or connect a known one again; its token is asked for, so that it stands in no history of a shell."""
     from botyard.bots.services import NewBot, add_bot  # noqa: PLC0415
     from botyard.telegram.request import AiohttpRequest  # noqa: PLC0415
 
     settings = attached()
+    address = settings.webhook_address
     token = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Token", hide_input=True)
 
     async def connect() -> "AddedBot":
         request = AiohttpRequest(settings.api_timeout_seconds)
         try:
-            new = NewBot(token, kind, settings.api_url, queue, settings.webhook_base_url, settings.take_over)
+            new = NewBot(token, kind, settings.api_url, queue, address, settings.take_over)
             return await add_bot(new, request, settings)
         finally:
             await request.close()
 
     added = asyncio.run(connect())
-    how = "webhook" if settings.webhook_base_url else "long polling"
+    how = "webhook" if address else "long polling"
     print(f"@{added.username} is connected by {how}, as bot {added.id}.")  # noqa: T201
 
 

@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from botyard.commands.output import (
+    TROUBLE,
     WRONG_USE,
     AsJson,
     Yes,
@@ -31,6 +32,12 @@ OfBot = Annotated[str | None, typer.Option("--bot", help="Of this bot only.", au
 What = Annotated[Literal["update", "send"] | None, typer.Option(help="Updates only, or sends only.")]
 Reason = Annotated[str | None, typer.Option(help="Those whose reason contains this.")]
 Every = Annotated[bool, typer.Option("--all", help="All of them, or all to which --bot, --what and --reason apply.")]
+
+_STAY: "Final[dict[Outcome, str]]" = {
+    "full": "the mailboxes of their bot are full. Do it again later.",
+    "gone": "their bot was removed. `botyard dead discard` throws them away.",
+    "missing": "somebody has thrown them away meanwhile.",
+}
 
 app = typer.Typer(help="Updates and sends that were given up: dead letters.", no_args_is_help=True)
 
@@ -88,12 +95,22 @@ def replay(
     """Try letters again: an update behind what waits in its chat, a send behind what waits in its lane."""
     settings = attached()
     ids = _chosen(numbers, bot, what, reason, every=every)
-    outcomes = asyncio.run(_replay(ids, 1 / pace, settings))
-    counted = {"chosen": len(ids), "replayed": outcomes["replayed"], "already": outcomes["already"]}
-    show([counted], as_json=as_json)
+    outcomes: Counter[Outcome] = Counter()
+    try:
+        asyncio.run(_replay(ids, 1 / pace, settings, outcomes))
+    finally:
+        # Also when a server went away in the middle: what was done is done.
+        counted = {"chosen": len(ids), "replayed": outcomes["replayed"], "already": outcomes["already"]}
+        show([counted], as_json=as_json)
+    for outcome, words in _STAY.items():
+        if outcomes[outcome]:
+            say(f"botyard: {outcomes[outcome]} were not replayed: {words}")
+    if any(outcomes[outcome] for outcome in _STAY):
+        raise typer.Exit(TROUBLE)
 
 
-async def _replay(ids: "Sequence[int]", pause: float, settings: "Settings") -> "Counter[Outcome]":
+async def _replay(ids: "Sequence[int]", pause: float, settings: "Settings", outcomes: "Counter[Outcome]") -> None:
+    """Each letter in its turn; the outcomes are counted as they come."""
     import redis  # noqa: PLC0415
     import redis.asyncio  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
@@ -106,7 +123,6 @@ async def _replay(ids: "Sequence[int]", pause: float, settings: "Settings") -> "
     from botyard.mailbox.tickets import CeleryTickets, celery_producer  # noqa: PLC0415
 
     url, times = settings.require("redis_url"), times_of(settings)
-    outcomes: Counter[Outcome] = Counter()
     err = Console(stderr=True)
     with redis.Redis.from_url(url, socket_timeout=5) as plain:
         async with redis.asyncio.Redis.from_url(url, socket_timeout=5) as client:
@@ -115,7 +131,6 @@ async def _replay(ids: "Sequence[int]", pause: float, settings: "Settings") -> "
                 if place:
                     await asyncio.sleep(pause)
                 outcomes[await replayer.replay(number)] += 1
-    return outcomes
 
 
 @app.command()

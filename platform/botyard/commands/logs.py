@@ -1,5 +1,6 @@
 """``botyard logs``."""
 
+import contextlib
 import re
 import time
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from botyard.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from botyard.running.logs import Line, Wanted
+    from botyard.running.logs import Line
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _COLOURS: Final = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta", "bright_blue")
@@ -45,22 +46,13 @@ def logs(
     began = time.time() - _seconds(since) if since else None
     wanted = kept.Wanted(process, level, began, _numbers(bot) if bot else frozenset())
     out = console()
-    found = kept.read(folder, wanted)
-    for line in found[len(found) - lines :] if lines < len(found) else found:
+    ends = kept.ends(folder)
+    for line in kept.read(folder, wanted, lines, ends):
         _print(out, line, known, as_json=as_json)
     if follow:
-        _follow(out, wanted, known, as_json=as_json)
-
-
-def _follow(out: "Console", wanted: "Wanted", known: list[str], *, as_json: bool) -> None:
-    from botyard.running import logs as kept  # noqa: PLC0415
-    from botyard.settings import get_settings  # noqa: PLC0415
-
-    try:
-        for line in kept.follow(get_settings().state_dir.absolute() / "logs", wanted):
-            _print(out, line, known, as_json=as_json)
-    except KeyboardInterrupt:
-        return
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in kept.follow(folder, wanted, ends):
+                _print(out, line, known, as_json=as_json)
 
 
 def _print(out: "Console", line: "Line", known: list[str], *, as_json: bool) -> None:

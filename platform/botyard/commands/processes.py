@@ -17,7 +17,11 @@ def migrate() -> None:
 
 def poller() -> None:
     """Fetch updates by long polling, for bots that no webhook can reach."""
-    from botyard.polling import run as poll  # noqa: PLC0415
+    from botyard.running.first_polled import wait_for_polled_bot  # noqa: PLC0415
+    from botyard.settings import get_settings  # noqa: PLC0415
+
+    wait_for_polled_bot(get_settings())
+    from botyard.polling import run as poll  # noqa: PLC0415 - only now, for what it weighs
 
     asyncio.run(poll())
 

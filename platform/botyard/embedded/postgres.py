@@ -45,6 +45,9 @@ _SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     "autovacuum_max_workers": "2",
     "jit": "off",
+    # Else a new cluster takes over the zone of the machine; logs of all processes are read side by side.
+    "timezone": "UTC",
+    "log_timezone": "UTC",
     # The log is for faults. Statements and details repeat customers' data, so they stay out of it.
     "log_checkpoints": "off",
     "log_min_error_statement": "panic",

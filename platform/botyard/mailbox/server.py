@@ -1,15 +1,27 @@
-"""Whether a Redis server may keep mailboxes. See docs/mailbox.md."""
+"""The Redis server that keeps the mailboxes: reaching it, and whether it may. See docs/mailbox.md."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
+from redis import Redis
 
 from botyard.errors import InputError
+from botyard.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 _OLDEST: Final = (7, 0)
+_SECONDS: Final = 2.0
+
+
+def redis_of(settings: Settings) -> "Redis":
+    """A client for a command, which must not wait for ever for a server that hangs. Close it.
+
+    Raises:
+        InputError: no address is set.
+    """
+    return Redis.from_url(settings.require("redis_url"), socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
 
 
 def check_server(info: Mapping[str, Any]) -> None:

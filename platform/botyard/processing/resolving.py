@@ -41,6 +41,8 @@ _STALE_TRIES: Final = 5
 # How long a chat waits for another one of its person before it is put back, and for how long.
 _TURN_SECONDS: Final = 2.0
 _CONTENDED_SECONDS: Final = 0.2
+# A bot that is being removed: by then this process knows it, too, and begins nothing more for it.
+_GONE_SECONDS: Final = 6.0
 _BOT_DATA: Final[MemoryKey] = ("bot", "")
 # How long a send is of use, in seconds. Answers count from the update's arrival: what Telegram says of it (a
 # pre-checkout query), or for how long its server keeps the query.
@@ -77,6 +79,14 @@ class Contended(TransientError):
 
     def __reduce__(self) -> tuple[type["Contended"], tuple[float]]:
         return type(self), (self.retry_in,)
+
+
+class BotGone(Contended):
+    """The bot was removed, or is being removed: what waits for it goes with it, unless it is added again.
+
+    Args:
+        retry_in: seconds.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,7 @@ class Resolver:
         Raises:
             HandlerFailed: the bot's code raised, and attempts are left.
             Contended: another chat of its person is busy, or others write its memory all the time.
+            BotGone: nothing can be written for its bot any more.
         """
         try:
             entry = read_entry(held.body)
@@ -188,6 +199,8 @@ class Resolver:
             decided = await self._commits.submit(resolution)
             if decided.verdict is Verdict.REFUSED:
                 return await self._refused(held, decided.reason)
+            if decided.verdict is Verdict.GONE:
+                raise BotGone(_GONE_SECONDS)
             if decided.verdict is not Verdict.STALE:
                 wake = bool(run.sends) or decided.verdict is Verdict.KNOWN
                 dead = decided.verdict is Verdict.WRITTEN and failure is not None
@@ -304,6 +317,8 @@ class Resolver:
             decided = await self._commits.submit(_grave(held, _bytes_only(held), dead))
         if decided.verdict is Verdict.REFUSED:
             raise HandlerFailed(f"not even its dead letter can be stored: {decided.reason}", "")
+        if decided.verdict is Verdict.GONE:
+            raise BotGone(_GONE_SECONDS)
         return Ended("dead", wake=decided.verdict is Verdict.KNOWN)
 
 

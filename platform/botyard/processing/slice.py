@@ -12,6 +12,7 @@ import structlog
 
 from botyard.bots.queues import change_queue, note_blocking
 from botyard.bots.registry import ServedBot
+from botyard.errors import InputError
 from botyard.hosting import Host
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Lease, Renewer
@@ -96,12 +97,20 @@ class Slice:
     async def run(self, stamp: int | None) -> None:
         """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
         bot = await self._host.bot_by_telegram_id(self._telegram_id)
-        if bot is None:
+        if bot is None or bot.status == "inactive":
             log.error("bot_unknown", telegram_id=self._telegram_id)
             # What waits for it stays; without this the sweep would bring a ticket for it again and again.
             await self._host.mailboxes.pause(self._telegram_id, self._ticket)
             return
-        resolver = await self._resolver(bot)
+        with structlog.contextvars.bound_contextvars(bot=bot.id):
+            await self._run(bot, stamp)
+
+    async def _run(self, bot: ServedBot, stamp: int | None) -> None:
+        try:
+            resolver = await self._resolver(bot)
+        except InputError:
+            # The host has said so. The ticket keeps its place until its time is over: a pause before the next try.
+            return
         try:
             with self._tools.watch.watching(bot.id):
                 retired = await self._work(bot, resolver, stamp)
@@ -256,7 +265,7 @@ class Slice:
         elif isinstance(error, Contended):
             await self._park(holding, error.retry_in, counted=False)
         else:
-            await self._away(bot, holding, error)
+            await self._away(holding, error)
 
     async def _failed(self, bot: ServedBot, holding: _Holding, failure: HandlerFailed) -> None:
         held = holding.held
@@ -264,7 +273,7 @@ class Slice:
         metrics.PROCESSED.inc(bot=bot.id, outcome="failed")
         log.warning(
             "handler_failed",
-            bot=bot.id, update_id=held.update_id, attempt=held.attempt, retry_in=delay, reason=failure.reason,
+            update_id=held.update_id, attempt=held.attempt, retry_in=delay, reason=failure.reason,
             traceback=failure.detail,
         )  # fmt: skip
         await self._note_failure(held, failure)
@@ -274,7 +283,7 @@ class Slice:
         url = self._host.settings.failure_notes_url
         await failure_notes.tell(url, self._telegram_id, held, failure.reason, failure.detail)
 
-    async def _away(self, bot: ServedBot, holding: _Holding, error: Exception) -> None:
+    async def _away(self, holding: _Holding, error: Exception) -> None:
         """The database failed: not the update's fault, unless it keeps failing while the database answers others."""
         self._stopped = True
         held = holding.held
@@ -284,7 +293,7 @@ class Slice:
         loop = asyncio.get_running_loop()
         to_blame = tries > _UNCOUNTED_TRIES and await loop.run_in_executor(self._host.database, is_reachable)
         delay = min(2.0 ** (tries - 1), _LONGEST_AWAY_SECONDS)
-        log.warning("database_failed", bot=bot.id, update_id=held.update_id, retry_in=delay, error=type(error).__name__)
+        log.warning("database_failed", update_id=held.update_id, retry_in=delay, error=type(error).__name__)
         await self._park(holding, delay, counted=to_blame)
 
     async def _park(self, holding: _Holding, delay: float, *, counted: bool) -> None:

@@ -43,9 +43,11 @@ WITH r AS MATERIALIZED (
   SELECT c.scope, c.key, c.version FROM conversations c
    WHERE c.bot_id = %(bot)s AND (c.scope, c.key) IN (SELECT scope, key FROM g)
    ORDER BY c.scope, c.key FOR UPDATE
+), b AS MATERIALIZED (
+  -- Without a bot, or while it is being removed: nothing of it may come back.
+  SELECT 1 FROM bots WHERE id = %(bot)s AND status <> 'inactive'
 ), x AS MATERIALIZED (
-  -- A bot that was removed meanwhile: nothing of it may come back.
-  SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s) AND NOT EXISTS (
+  SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM b) AND NOT EXISTS (
     SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version)
 ), i AS (
   INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at,
@@ -109,7 +111,8 @@ WITH r AS MATERIALIZED (
   SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NULL THEN 'update.processed' ELSE 'update.dead' END,
          'update:' || y.u, 'bot', jsonb_build_object('chat', y.k, 'kind', y.kind) FROM y
 )
-SELECT x.u, i.update_id IS NOT NULL FROM x LEFT JOIN i ON i.update_id = x.u
+-- No row at all: there is no such bot.
+SELECT x.u, i.update_id IS NOT NULL FROM b LEFT JOIN x ON true LEFT JOIN i ON i.update_id = x.u
 """
 
 
@@ -123,6 +126,8 @@ class Verdict(Enum):
     """Somebody else wrote the memory it had loaded: nothing was changed, load again."""
     REFUSED = "refused"
     """Its own rows cannot be stored: nothing was changed, and trying again cannot help."""
+    GONE = "gone"
+    """Its bot was removed, or is being removed: nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +238,10 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
     except (psycopg2.IntegrityError, psycopg2.DataError) as error:
         _split(bot, telegram_id, part, decided, error)
         return
+    unwritten = Verdict.STALE if found else Verdict.GONE
     for resolution in part:
         written = found.get(resolution.update_id)
-        verdict = Verdict.STALE if written is None else Verdict.WRITTEN if written else Verdict.KNOWN
+        verdict = unwritten if written is None else Verdict.WRITTEN if written else Verdict.KNOWN
         decided[resolution.update_id] = Decided(verdict)
 
 

@@ -42,9 +42,13 @@ def attached_settings() -> Settings:
     return settings
 
 
-def attach() -> None:
-    """Take the running installation's settings for this process, unless its environment names a database itself."""
-    settings = get_settings()
+def attach(named: Settings | None = None) -> None:
+    """Take the running installation's settings for this process, unless its environment names a database itself.
+
+    Args:
+        named: the settings of the environment, from one that must go on where some of them are bad.
+    """
+    settings = named or get_settings()
     state = settings.state_dir.absolute()
     if settings.database_url is not None or running_pid(state) is None:
         return

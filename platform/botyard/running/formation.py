@@ -45,7 +45,7 @@ def botyard_command(*words: str) -> list[str]:
 
 
 def small_formation(settings: Settings, state: Path, environment: Mapping[str, str]) -> list[Process]:
-    """Web, one prefork and one threads worker, beat, the simulator, and Flower last."""
+    """Web, one prefork and one threads worker, beat, the poller, the simulator, and Flower last."""
     logs = state / "logs"
 
     def process(
@@ -68,7 +68,6 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
             quiet_end=True,
         )
 
-    fetches = settings.bot_token is not None and settings.public_url is None
     web_ready = _answers(settings.web_host, settings.web_port)
     simulator_ready = _answers(settings.simulator_host, settings.simulator_port)
     return [
@@ -77,7 +76,8 @@ def small_formation(settings: Settings, state: Path, environment: Mapping[str, s
         process("worker", worker_command("worker", "updates,maintenance", "prefork", 2)),
         process("threads", worker_command("threads", "slow,outbound", "threads", 16)),
         process("beat", celery_command("beat")),
-        *([process("poller", botyard_command("poller"), _at_once)] if fetches else []),
+        # Bots may be added at any time, and without a public address their updates are fetched.
+        process("poller", botyard_command("poller"), _at_once),
         process("flower", botyard_command("flower"), _at_once, stage=WATCH),
     ]
 

@@ -1,9 +1,10 @@
 """What the processes of `botyard run` have written, from the files that the supervisor keeps in the state folder."""
 
 import json
+import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,14 @@ from typing import Final, Literal
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = ("debug", "info", "warning", "error")
 
+Place = tuple[int, int]
+"""A place in a log: which file it is, and how many bytes of it are before."""
+Places = Mapping[str, Place]
+"""Of each process by its name."""
+
+_NOWHERE: Final[Place] = (0, 0)
 _FOLLOW_SECONDS: Final = 0.2
+_PART_BYTES: Final = 256 * 1024
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d{1,6})?)(?:Z| UTC|\+00:00)?")
 _VALKEY: Final = re.compile(r"\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) ([.\-*#])")
 _WORD: Final = re.compile(r"\[(debug|info|warning|error|critical) *\]|\b(WARNING|ERROR|FATAL|PANIC|CRITICAL): ")
@@ -70,39 +78,110 @@ def processes(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.log"))
 
 
-def read(folder: Path, wanted: Wanted) -> list[Line]:
-    """The wanted lines that are there, of all processes together, in the order of their times."""
+def ends(folder: Path) -> Places:
+    """How far each log has been written by now, in whole lines: where reading ends and following begins."""
+    return {name: _place(folder / f"{name}.log") for name in processes(folder)}
+
+
+def read(folder: Path, wanted: Wanted, most: int, until: Places) -> list[Line]:
+    """The latest wanted lines that are there, of all processes together, in the order of their times.
+
+    Args:
+        folder: with the logs.
+        wanted: which lines.
+        most: how many at most; no more is read than these need.
+        until: up to where, as `ends` said.
+    """
     found: list[Line] = []
-    for name in processes(folder):
+    for name in until:
         if wanted.process in (None, name):
-            for path in (folder / f"{name}.log.1", folder / f"{name}.log"):
-                found += [line for line in joined(name, _text(path).splitlines()) if wanted.take(line)]
-    return sorted(found, key=lambda line: line.at or 0.0)
+            found += _latest_of(folder, name, wanted, most, until[name])
+    found.sort(key=lambda line: line.at or 0.0)
+    return found[max(len(found) - most, 0) :]
 
 
-def follow(folder: Path, wanted: Wanted) -> Iterator[Line]:
-    """Whatever is written from now on, without end; a file that is begun anew is read from its start."""
-    places = {name: _place(folder / f"{name}.log") for name in processes(folder)}
+def follow(folder: Path, wanted: Wanted, places: Places) -> Iterator[Line]:
+    """Whatever is written from these places on, without end; a file that is begun anew is read from its start."""
+    places = dict(places)
     while True:
-        time.sleep(_FOLLOW_SECONDS)
         for name in processes(folder):
             if wanted.process not in (None, name):
                 continue
-            path = folder / f"{name}.log"
-            number, offset = places.get(name, (0, 0))
-            present, size = _place(path)
-            fresh = _complete(path, offset if present == number and size >= offset else 0)
-            places[name] = (present, fresh[1])
-            yield from (line for line in joined(name, fresh[0].splitlines()) if wanted.take(line))
+            text, places[name] = _news(folder, name, places.get(name, _NOWHERE))
+            yield from (line for line in joined(name, text.splitlines()) if wanted.take(line))
+        time.sleep(_FOLLOW_SECONDS)
 
 
-def _place(path: Path) -> tuple[int, int]:
-    """Which file it is, and how long."""
+def _latest_of(folder: Path, name: str, wanted: Wanted, most: int, end: Place) -> list[Line]:
+    """The latest wanted lines of one process, oldest first; the rotated file is read if the present one has too few."""
+    present, rotated = folder / f"{name}.log", folder / f"{name}.log.1"
+    if _number(present) != end[0]:
+        return _latest(rotated, name, wanted, most, end[1])  # rotated since
+    found = _latest(present, name, wanted, most, end[1])
+    missing = most - len(found)
+    return [*_latest(rotated, name, wanted, missing, None), *found] if missing > 0 else found
+
+
+def _latest(path: Path, name: str, wanted: Wanted, most: int, end: int | None) -> list[Line]:
+    """The latest wanted lines of one file, read from its end in parts that grow until they have enough."""
+    size = _PART_BYTES
+    while True:
+        raw, begin = _before(path, end, size)
+        found = [line for line in joined(name, raw.decode(errors="replace").splitlines()) if wanted.take(line)]
+        # The first one may be the rest of something that begins before the part.
+        if begin == 0 or len(found) > most:
+            return found[max(len(found) - most, 0) :]
+        size *= 4
+
+
+def _before(path: Path, end: int | None, size: int) -> tuple[bytes, int]:
+    """The lines that begin in the last bytes before a place (none: the file's end), and where they begin."""
     try:
-        found = path.stat()
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END) if end is None else end
+            begin = file.seek(max(end - size, 0))
+            content = file.read(end - begin)
     except FileNotFoundError:
-        return 0, 0
-    return found.st_ino, found.st_size
+        return b"", 0
+    cut = content.find(b"\n") + 1 if begin else 0
+    return content[cut:], begin
+
+
+def _news(folder: Path, name: str, place: Place) -> tuple[str, Place]:
+    """What was written behind a place, and the place behind that."""
+    path, (number, offset) = folder / f"{name}.log", place
+    present = _number(path)
+    rest = ""
+    if present != number:
+        rotated = folder / f"{name}.log.1"
+        if number and _number(rotated) == number:
+            rest, _ = _complete(rotated, offset)
+        offset = 0
+    elif _size(path) < offset:
+        offset = 0
+    text, offset = _complete(path, offset)
+    return rest + text, (present, offset)
+
+
+def _place(path: Path) -> Place:
+    size = _size(path)
+    raw, _ = _before(path, size, _PART_BYTES)
+    return _number(path), size - len(raw.rpartition(b"\n")[2])
+
+
+def _number(path: Path) -> int:
+    """Which file it is; 0 if there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _complete(path: Path, offset: int) -> tuple[str, int]:
@@ -115,13 +194,6 @@ def _complete(path: Path, offset: int) -> tuple[str, int]:
         return "", offset
     whole = content[: content.rfind(b"\n") + 1]
     return whole.decode(errors="replace"), offset + len(whole)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
 
 
 def joined(process: str, raw: list[str]) -> Iterator[Line]:
@@ -140,12 +212,21 @@ def joined(process: str, raw: list[str]) -> Iterator[Line]:
 
 
 def _read_head(text: str) -> tuple[float | None, Level]:
+    """When a line was written, if it says so, and its level."""
+    try:
+        return _read_time_and_level(text)
+    except (ValueError, OverflowError):
+        # A bot may print anything: what only looks like a time is none.
+        return None, "info"
+
+
+def _read_time_and_level(text: str) -> tuple[float | None, Level]:
     if text.startswith("{"):
         try:
             record = json.loads(text)
             at = datetime.fromisoformat(str(record["timestamp"]))
             return at.timestamp(), _NAMES.get(str(record.get("level", "")).lower(), "info")
-        except (ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             return None, "info"
     if found := _VALKEY.match(text):
         # It writes the time of this machine's zone.
@@ -159,7 +240,7 @@ def _read_head(text: str) -> tuple[float | None, Level]:
     return None, level
 
 
-_BOT: Final = re.compile(r"""(?:\bbot|\btelegram_id)["']?[=:] ?["']?(\d+)""")
+_BOT: Final = re.compile(r"""(?:\bbot|\btelegram_id)["']?[=:] ?["']?(\d{1,20})""")
 
 
 def _bots_of(text: str) -> set[int]:

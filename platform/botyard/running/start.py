@@ -67,6 +67,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
     processes: list[Process | Step] = []
     environment = {
         "STATE_DIR": str(state),
+        "API_URL": settings.api_url,
         "WEBHOOK_BASE_URL": _webhook_base_url(settings),
         "SECRET_KEY": made.secret_key,
         "FLOWER_PASSWORD": made.flower_password,
@@ -79,6 +80,8 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         # The tickets are JSON and the broker is ours alone: Celery's warning about root is about neither.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
     }
+    if settings.public_url is not None:
+        environment["PUBLIC_URL"] = settings.public_url
     if settings.secret_key is not None:
         environment["SECRET_KEY"] = settings.secret_key.get_secret_value()
     if settings.flower_password is not None:
@@ -158,7 +161,8 @@ async def _run_in(settings: Settings, folder: StateFolder, *, development: bool)
         await asyncio.gather(*works)
 
     try:
-        watcher = await _watcher(state, environment, say) if development else None
+        kind = settings.bot_kind if settings.bot_token is not None else None
+        watcher = await _watcher(state, environment, kind, say) if development else None
         code = await supervisor.run(on_ready)
         if code and room_is_scant(state):
             say(str(full_disk(state)))
@@ -167,11 +171,13 @@ async def _run_in(settings: Settings, folder: StateFolder, *, development: bool)
         console.close()
 
 
-async def _watcher(state: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> "Development":
+async def _watcher(
+    state: Path, environment: Mapping[str, str], kind: str | None, say: Callable[[str], None]
+) -> "Development":
     """What follows the changes of the code, once that can be started at all."""
     from botyard.running.development import Development  # noqa: PLC0415 - an ordinary run need not carry the watcher
 
-    watcher = Development(state, environment, say)
+    watcher = Development(state, environment, kind, say)
     await watcher.until_it_can_start()
     return watcher
 

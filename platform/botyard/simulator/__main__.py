@@ -12,7 +12,7 @@ import uvloop
 
 from botyard.simulator.files import Vault
 from botyard.simulator.server import serve
-from botyard.simulator.snapshot import SnapshotError, restore
+from botyard.simulator.snapshot import SnapshotError, replace, restore
 from botyard.simulator.world import World
 
 BACKLOG = 4096
@@ -31,24 +31,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     # The world is a large and stable heap of small objects: frequent full collections cost load runs dearly.
     gc.set_threshold(50_000, 20, 100)
-    world = World()
+    world, state = World(), options.state
     try:
-        if options.state:
-            world.vault = Vault(options.state.with_name(f"{options.state.name}.files"))
-        if options.state and options.state.exists():
-            restore(world, options.state.read_bytes())
+        if state:
+            _take_up(world, state)
         listener = socket.create_server(
             (options.host, options.port),
             family=socket.AF_INET6 if ":" in options.host else socket.AF_INET,
             backlog=BACKLOG,
         )
     except SnapshotError as error:
-        return _complain(f"cannot read the state in {options.state}: {error}")
+        return _complain(f"cannot read the state in {state}: {error}; {_remedy(state)}")
     except OSError as error:
         return _complain(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}")
     listener.setblocking(False)
-    uvloop.run(serve(world, [listener], state=options.state, any_peer=options.any_peer))
+    uvloop.run(serve(world, [listener], state=state, any_peer=options.any_peer))
     return 0
+
+
+def _take_up(world: World, state: Path) -> None:
+    """Go on where the last run stopped. What could be read is laid beside: the next one written may be broken."""
+    world.vault = Vault(state.with_name(f"{state.name}.files"))
+    try:
+        if state.exists():
+            data = state.read_bytes()
+            restore(world, data)
+            replace(_good(state), data)
+    except OSError as error:
+        raise SnapshotError(error.strerror or str(error)) from error
+
+
+def _remedy(state: Path) -> str:
+    good = _good(state)
+    return f"put {good}, the newest that was read, in its place, or delete it" if good.exists() else "delete it"
+
+
+def _good(state: Path) -> Path:
+    return state.with_name(f"{state.name}.good")
 
 
 def _complain(words: str) -> int:

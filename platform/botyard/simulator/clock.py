@@ -70,10 +70,11 @@ class Clock:
 class Timer:
     """One call that waits for its moment."""
 
-    __slots__ = ("call",)
+    __slots__ = ("call", "counted")
 
-    def __init__(self, call: Callable[[], object]) -> None:
+    def __init__(self, call: Callable[[], object], *, counted: bool) -> None:
         self.call: Callable[[], object] | None = call
+        self.counted = counted
 
     def cancel(self) -> None:
         """Forget the call."""
@@ -114,15 +115,19 @@ class Timers:
             moment: in epoch seconds of the clock.
             call: what to call.
         """
-        timer = Timer(call)
-        heapq.heappush(self._waiting, (moment, next(self._numbers), timer))
-        if self._waiting[0][2] is timer:
-            self._arm()
-        return timer
+        return self._add(moment, Timer(call, counted=False))
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
-        """Make a call after some seconds of the clock."""
-        return self.at(self._clock.now() + seconds, call)
+        """Make a call after some seconds of the clock. They stay as many when it is turned back."""
+        return self._add(self._clock.now() + seconds, Timer(call, counted=True))
+
+    def turn_back(self, seconds: float) -> None:
+        """Take note that the clock went back by so many seconds. What waits for a moment goes on waiting for it."""
+        self._waiting = [
+            (moment - seconds if timer.counted else moment, number, timer) for moment, number, timer in self._waiting
+        ]
+        heapq.heapify(self._waiting)
+        self._arm()
 
     def run(self) -> None:
         """Make the calls that are due, in the order of their moments."""
@@ -135,6 +140,12 @@ class Timers:
         for timer in due:
             if timer.call:
                 timer.call()
+
+    def _add(self, moment: float, timer: Timer) -> Timer:
+        heapq.heappush(self._waiting, (moment, next(self._numbers), timer))
+        if self._waiting[0][2] is timer:
+            self._arm()
+        return timer
 
     def _arm(self) -> None:
         """Let the loop wake us for the earliest call; it must be told anew whenever the clock has changed."""

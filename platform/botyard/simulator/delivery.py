@@ -133,7 +133,7 @@ class Courier:
         self._webhook.last_error_date = int(self._world.now())
         self._webhook.last_error_message = error
         seconds = self._pause(update, answer)
-        if self._world.now() + seconds > update.expires and "retry-after" in answer.headers:
+        if self._world.now() + seconds > update.expires:
             self._drop(update)
         elif seconds:
             self._world.timers.after(seconds, partial(self._offer, lane))
@@ -165,7 +165,7 @@ class Courier:
     def _pause(self, update: Update, answer: Answer) -> float:
         """Return the seconds to wait before the next attempt."""
         wanted = answer.headers.get("retry-after", "")
-        if wanted.isascii() and wanted.isdigit():
+        if wanted.isascii() and wanted.isdigit() and float(wanted):
             return min(float(wanted), LONGEST_RETRY_AFTER)
         if update.attempts <= 1:
             return 0.0
@@ -184,6 +184,10 @@ class Courier:
             error = _judge(answer.status)
         except WireError as failure:
             error = str(failure)
+        except Exception as failure:
+            # The lane must live: nobody but this attempt's end offers it again.
+            log.exception("a delivery of bot %d broke", self._bot.id)
+            error = f"Delivery broke: {type(failure).__name__}"
         finally:
             event = {
                 "bot_id": self._bot.id,
@@ -226,8 +230,13 @@ class Courier:
         except ApiError:
             return
         name = values.pop("method", None)
-        if isinstance(name, str):
+        if not isinstance(name, str):
+            return
+        try:
             self._execute(self._bot, name, values)
+        except Exception:
+            # The worker must live: lanes that are ready have no other.
+            log.exception("%s in a webhook's answer of bot %d broke", name, self._bot.id)
 
 
 def _judge(status: int) -> str:

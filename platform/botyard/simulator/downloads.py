@@ -1,9 +1,10 @@
 """Files over HTTP: to bots by the path that getFile gave them, to the chat page by their id."""
 
 import mimetypes
+import re
 from urllib.parse import quote, unquote
 
-from botyard.simulator.asgi import Headers, Scope, Send, respond, respond_json
+from botyard.simulator.asgi import Headers, Scope, Send, header, respond, respond_json
 from botyard.simulator.errors import ApiError, ControlError
 from botyard.simulator.images import picture_type
 from botyard.simulator.model import File
@@ -16,7 +17,10 @@ SAFE: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; sandbox"),
     (b"cache-control", b"private, max-age=3600"),
+    (b"accept-ranges", b"bytes"),
 ]
+RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+"""One part of a file: sound and film are fetched so, and some browsers play them no other way."""
 
 
 async def send_to_bot(simulator: Simulator, scope: Scope, send: Send) -> None:
@@ -40,7 +44,7 @@ async def send_to_bot(simulator: Simulator, scope: Scope, send: Send) -> None:
 
 
 async def send_to_page(simulator: Simulator, scope: Scope, send: Send) -> None:
-    """Answer ``GET /sim/file/<file_unique_id>``.
+    """Answer ``GET /sim/file/<file_unique_id>``, with ``Range`` a part of it.
 
     Whoever sent the file chose what is in it, and the page's origin may give orders: so a browser may neither guess
     its type nor run anything in it.
@@ -61,7 +65,23 @@ async def send_to_page(simulator: Simulator, scope: Scope, send: Send) -> None:
         (b"content-type", mime_type.encode() if inline else b"application/octet-stream"),
         (b"content-disposition", f"{how}; filename*=UTF-8''{name}".encode()),
     ]
-    await respond(send, 200, content, headers + SAFE)
+    wanted = RANGE.fullmatch(header(scope, b"range"))
+    if wanted and (wanted[1] or wanted[2]):
+        await _send_part(send, content, wanted[1], wanted[2], headers + SAFE)
+    else:
+        await respond(send, 200, content, headers + SAFE)
+
+
+async def _send_part(send: Send, content: bytes, first: str, last: str, headers: Headers) -> None:
+    """Send the bytes from the first to the last, both counted; without a first so many of the end (RFC 9110, 14)."""
+    size = len(content)
+    begin = int(first) if first else max(size - int(last), 0)
+    end = min(int(last), size - 1) if first and last else size - 1
+    if begin > end:
+        await respond(send, 416, b"", [(b"content-range", b"bytes */%d" % size)])
+        return
+    place = (b"content-range", b"bytes %d-%d/%d" % (begin, end, size))
+    await respond(send, 206, content[begin : end + 1], [*headers, place])
 
 
 def _content(simulator: Simulator, file: File) -> bytes | None:

@@ -88,6 +88,12 @@ class Faults:
                 return fault
         return None
 
+    def turn_back(self, seconds: float) -> None:
+        """Take note that the clock went back by so many seconds: orders begin and end as soon as they would have."""
+        for fault in self.orders:
+            fault.begins -= seconds
+            fault.ends -= seconds
+
     def change(self, fault: Fault, bot_id: int, chat_id: int) -> None:
         """Change a chat as an order has it, so that the call that comes now meets the change."""
         world = self._world
@@ -103,5 +109,7 @@ class Faults:
         if fault.kind in CHANGES:
             chat = self._world.chat(bot_id, chat_id)
             if chat is None or chat.type != ("group" if fault.kind == "migrate" else "private") or chat.migrated_to:
+                return False
+            if not chat.present():
                 return False
         return fault.probability >= 1 or (fault.chance or self._world.random).random() < fault.probability

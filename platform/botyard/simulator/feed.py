@@ -55,7 +55,9 @@ class Feed:
             async with asyncio.timeout(seconds):
                 await waiter
         except TimeoutError:
-            self._waiters.remove(waiter)
+            # A change may have come in the very moment, and all waiters were let go.
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
 
     def since(self, after: int) -> list[Json] | None:
         """Return the chats that changed, the newest first.

@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Any
 
+BOT_ID = re.compile(r"[0-9]{1,19}")
 VAULT_LIMIT = 512 << 20
 """Bytes that are kept; beyond them the oldest files lose theirs."""
 
@@ -69,7 +71,7 @@ def read_file_id(text: str) -> tuple[int, str] | None:
         bot_id, colon, unique_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return (int(bot_id), unique_id) if colon and bot_id.isdecimal() else None
+    return (int(bot_id), unique_id) if colon and BOT_ID.fullmatch(bot_id) else None
 
 
 def signed(value: Any, bot_id: int) -> Any:

@@ -50,6 +50,10 @@ class Flood:
         for window in windows:
             window.extend([now] * messages)
 
+    def turn_back(self, seconds: float) -> None:
+        """Take note that the clock went back by so many seconds: sends are no farther back than they were."""
+        self._sends = {key: deque(moment - seconds for moment in sends) for key, sends in self._sends.items()}
+
     def _window(self, key: tuple[int, int], limit: Limit, now: float, messages: int) -> deque[float]:
         """Return the sends of the last seconds, refusing more than fit beside them."""
         sends = self._sends.setdefault(key, deque())

@@ -6,9 +6,8 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
-
 from botyard.simulator.errors import bad_request
+from botyard.simulator.packing import unpack
 
 
 class Upload(dict[str, Any]):
@@ -49,7 +48,7 @@ def _urlencoded(data: bytes) -> dict[str, str]:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        values = orjson.loads(body)
+        values = unpack(body)
     except ValueError:
         raise bad_request("can't parse request: can't parse JSON object") from None
     if not isinstance(values, dict):
@@ -87,8 +86,13 @@ def _part(values: dict[str, Any], head: bytes, content: bytes) -> None:
     name = headers.get_param("name", header="content-disposition")
     if not isinstance(name, str):
         return
-    filename = headers.get_filename()
+    name, filename = _readable(name), headers.get_filename()
     if filename is None:
         values[name] = content.decode("utf-8", "replace")
     else:
-        values[name] = Upload(filename, headers.get_content_type(), content)
+        values[name] = Upload(_readable(filename), _readable(headers.get_content_type()), content)
+
+
+def _readable(text: str) -> str:
+    """Replace the stand-ins for broken bytes that the parser of headers leaves: no JSON can hold them."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,6 +1,7 @@
 """Groups, supergroups and channels: how they come to be, and how a group becomes a supergroup."""
 
 from botyard.simulator.audience import post_service
+from botyard.simulator.errors import ControlError
 from botyard.simulator.membership import change
 from botyard.simulator.model import Chat, Member
 from botyard.simulator.standing import group_administrator, rights_of
@@ -69,9 +70,14 @@ def migrate(world: World, chat: Chat) -> Chat:
 
     Returns:
         The supergroup.
+
+    Raises:
+        ControlError: there is nobody in the group who could do it.
     """
     if chat.migrated_to:
         return world.groups[chat.migrated_to]
+    if not chat.present():
+        raise ControlError(409, "there is nobody in the group; add somebody first")
     new = _supergroup_of(world, chat)
     world.groups[new.id] = new
     chat.migrated_to = new.id

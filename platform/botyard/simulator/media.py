@@ -164,7 +164,7 @@ def _keep_picture(world: World, kind: Kind, upload: Upload) -> File:
 
 def _enter(world: World, kind: Kind, upload: Upload, *, bytes_of: str = "") -> File:
     """Give a file its id and its path, and lay its bytes into the vault."""
-    unique_id = f"AQAD{world.random.getrandbits(60):015x}"
+    unique_id = f"AQAD{world.ids.getrandbits(60):015x}"
     name = str(upload["file_name"])
     ending = kind.ending
     if kind.named and "." in name:

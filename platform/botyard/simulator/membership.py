@@ -39,6 +39,8 @@ def change(
     """
     before = place(chat, user_id, world.now())
     chat.members[user_id] = member
+    if member.present:
+        chat.requests.pop(user_id, None)
     _tell(world, chat, user_id, before, actor_id=actor_id, link=link, approved=approved)
     if not quiet and chat.type != "channel" and before.present != member.present:
         user = world.card(user_id)

@@ -250,6 +250,8 @@ class Poll:
     """Chosen options by voter."""
     closes: float = 0.0
     """When it closes by itself, in epoch seconds; 0 is never."""
+    places: list[tuple[int, int]] = field(default_factory=list)
+    """The chats that show it: the bot of a private one, or 0, and the chat."""
 
 
 @dataclass(slots=True)

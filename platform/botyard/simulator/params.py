@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from botyard.simulator.errors import ApiError, bad_request
+from botyard.simulator.packing import unpack
 
 INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+INTEGER_LIMIT = 1 << 63
+"""Integers of the Bot API have 64 bits, and no larger ones can be written as JSON."""
 BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -58,10 +59,10 @@ class Params:
             if default is None:
                 raise required(name)
             return default
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
         if isinstance(value, str) and INTEGER.fullmatch(value):
-            return int(value)
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+            return value
         raise wrong_type(name, "an integer")
 
     def number(self, name: str, default: float) -> float:
@@ -112,6 +113,6 @@ class Params:
         if not value:
             return None
         try:
-            return orjson.loads(value)
+            return unpack(value)
         except ValueError:
             raise bad_request(f"can't parse {name} JSON object") from None

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from botyard.simulator.model import Json, Poll
+from botyard.simulator.model import Chat, Json, Message, Poll
 
 SHORTEST = 5
 LONGEST = 2_628_000
@@ -27,3 +27,11 @@ def show_poll(poll: Poll, viewer: int) -> Json:
         for name in SECRETS:
             shown.pop(name, None)
     return shown
+
+
+def put_poll(poll: Poll, chat: Chat, message: Message) -> None:
+    """Let a message show a poll, and remember the chat: the poll looks the same wherever it stands."""
+    message.poll_id = poll.id
+    place = (chat.bot_id, chat.id)
+    if place not in poll.places:
+        poll.places.append(place)

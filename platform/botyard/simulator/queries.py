@@ -23,7 +23,7 @@ def open_query(
 ) -> Query:
     """Put a question to a bot."""
     _sweep(world)
-    query = Query(str(world.random.getrandbits(62)), bot.id, chat_id, person.id, world.now(), kind, data or {})
+    query = Query(str(world.ids.getrandbits(62)), bot.id, chat_id, person.id, world.now(), kind, data or {})
     world.queries[query.id] = query
     return query
 

@@ -126,7 +126,9 @@ async def serve(world: World, sockets: list[socket.socket], *, state: Path | Non
     )
     keeper = Keeper(world, state) if state else None
     keeping = asyncio.create_task(keeper.run()) if keeper else None
-    await _Server(config, simulator).serve(sockets)
-    if keeper and keeping:
-        keeping.cancel()
-        keeper.write()
+    try:
+        await _Server(config, simulator).serve(sockets)
+    finally:
+        if keeper and keeping:
+            keeper.stop()
+            await keeping

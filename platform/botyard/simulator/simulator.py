@@ -123,6 +123,12 @@ class Simulator:
             if not watchers and self._watchers.get(key) is watchers:
                 del self._watchers[key]
 
+    def turn_back(self, seconds: float) -> None:
+        """Let all that counts seconds go on, as if the clock had not gone back by so many."""
+        self.world.timers.turn_back(seconds)
+        self.flood.turn_back(seconds)
+        self.faults.turn_back(seconds)
+
     def redeliveries(self) -> int:
         """Return how many acknowledged updates will still come once more."""
         return sum(courier.redeliveries for courier in self._couriers.values())

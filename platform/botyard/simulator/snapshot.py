@@ -1,6 +1,8 @@
 """Keeping the world over restarts: one JSON file, replaced as a whole."""
 
 import asyncio
+import contextlib
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -8,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from botyard.simulator.model import Bot, Chat, File, Invoice, Person, Poll, Query
+from botyard.simulator.settings import Settings
 from botyard.simulator.world import FIRST_GROUP_ID, FIRST_PERSON_ID, World
 
 FORMAT = 2
@@ -19,9 +22,11 @@ SHORTEST_INTERVAL = 0.5
 LARGEST_SHARE = 0.05
 """Part of the time that may go into writing: a big world is written less often."""
 
+log = logging.getLogger("botyard.simulator")
+
 
 class SnapshotError(Exception):
-    """The file cannot be read as a snapshot."""
+    """The file cannot be read as a snapshot; the text names the field and what is wrong with it."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,8 @@ class _State:
     next_person_id: int = FIRST_PERSON_ID
     next_group_id: int = FIRST_GROUP_ID
     clock: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    settings: Settings = field(default_factory=Settings)
+    bot_settings: dict[int, Settings] = field(default_factory=dict)
 
 
 _READER: TypeAdapter[_State] = TypeAdapter(_State)
@@ -60,6 +67,8 @@ def dump(world: World) -> bytes:
         next_person_id=world.next_person_id,
         next_group_id=world.next_group_id,
         clock=world.clock.reading,
+        settings=world.settings,
+        bot_settings=world.bot_settings,
     )
     return orjson.dumps(state, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
@@ -78,8 +87,10 @@ def restore(world: World, data: bytes) -> None:
         elif found != FORMAT:
             raise SnapshotError(f"format {found} is not {FORMAT}: it was written by another version")
         state = _READER.validate_python(raw)
+    except ValidationError as error:
+        raise SnapshotError(_first_of(error)) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"not a snapshot of the simulator: {type(error).__name__}") from error
+        raise SnapshotError(f"not a snapshot of the simulator: {type(error).__name__}: {error}") from error
     world.bots = {bot.id: bot for bot in state.bots}
     world.tokens = {bot.token: bot for bot in state.bots}
     world.people = {person.id: person for person in state.people}
@@ -91,7 +102,13 @@ def restore(world: World, data: bytes) -> None:
     world.invoices = {invoice.id: invoice for invoice in state.invoices}
     world.inline_messages = state.inline_messages
     world.clock.restore(state.clock)
+    world.settings, world.bot_settings = state.settings, state.bot_settings
     world.next_person_id, world.next_group_id = state.next_person_id, state.next_group_id
+
+
+def _first_of(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)[0]
+    return f"field {'.'.join(map(str, found['loc']))}: {found['msg']}"
 
 
 def _members_of_format_1(raw: dict[str, Any]) -> None:
@@ -113,23 +130,48 @@ class Keeper:
         self._world = world
         self._path = path
         self._written = -1
+        self._stopping = asyncio.Event()
+        self._complaint = ""
 
     async def run(self) -> None:
-        """Write after changes, until cancelled."""
-        pause = SHORTEST_INTERVAL
-        while True:
-            await asyncio.sleep(pause)
+        """Write after changes until :meth:`stop`, and then a last time. What goes wrong is logged and tried again."""
+        pause, last = SHORTEST_INTERVAL, False
+        while not last:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            # Looked at before the writing: what changes during it must still be written.
+            last = self._stopping.is_set()
             started = time.perf_counter()
-            self.write()
+            await self._try_to_write()
             pause = max(SHORTEST_INTERVAL, (time.perf_counter() - started) / LARGEST_SHARE)
 
-    def write(self) -> None:
-        """Write the world now, if it has changed since the last time."""
+    def stop(self) -> None:
+        """Let :meth:`run` end, with the world written."""
+        self._stopping.set()
+
+    async def write(self) -> None:
+        """Write the world now, if it has changed since the last time. Only making the JSON holds up the loop.
+
+        Raises:
+            OSError: the file cannot be written.
+            TypeError: something in the world cannot be JSON.
+        """
         if self._written == self._world.revision:
             return
         written = self._world.revision
-        replace(self._path, dump(self._world))
+        await asyncio.to_thread(replace, self._path, dump(self._world))
         self._written = written
+
+    async def _try_to_write(self) -> None:
+        try:
+            await self.write()
+        except Exception as error:
+            # Twice a second is often enough to try, and far too often to say.
+            if str(error) != self._complaint:
+                log.exception("the world was not saved to %s; this is tried again and again", self._path)
+            self._complaint = str(error)
+        else:
+            self._complaint = ""
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -112,6 +112,11 @@ def show_bot(bot: Bot, person: Person) -> Json:
     }
 
 
+def show_person(person: Person) -> Json:
+    """Return a person for the page, which says of somebody when their account is deleted."""
+    return person.card() | ({"deactivated": True} if person.deactivated else {})
+
+
 def show_note(note: Note) -> Json:
     """Return a note for the page."""
     return {

@@ -202,4 +202,7 @@ class Wire:
             raise WireError("Connection refused") from None
         except OSError as error:
             raise WireError(error.strerror or "Connection failed") from None
+        except ValueError:
+            # A name that no name server is asked for: too long, with empty parts, with a NUL.
+            raise WireError("Failed to resolve host") from None
         return made

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from botyard.simulator.clock import Clock, Timers
+from botyard.simulator.entities import name_mentions
 from botyard.simulator.files import Vault, signed
 from botyard.simulator.model import Bot, Chat, File, Invoice, Json, Member, Message, Person, Poll, Query, Update
 from botyard.simulator.polls import show_poll
@@ -50,6 +51,8 @@ class World:
         self.timers = Timers(self.clock)
         self.now = self.clock.now
         self.random = random.Random()  # noqa: S311 - plays chance in tests, guards nothing
+        # A seed makes chance repeat itself. Ids must not: what has one twice shows the other.
+        self.ids = random.SystemRandom()
         self.bots: dict[int, Bot] = {}
         self.tokens: dict[str, Bot] = {}
         self.people: dict[int, Person] = {}
@@ -126,6 +129,10 @@ class World:
         """Return the settings that hold for a bot."""
         return self.bot_settings.get(bot_id, self.settings)
 
+    def knows(self, user_id: int) -> bool:
+        """Tell whether there is such a person or bot."""
+        return user_id in self.people or user_id in self.bots
+
     def card(self, user_id: int) -> Json:
         """Return a person or a bot as a Telegram ``User``."""
         user = self.people.get(user_id) or self.bots[user_id]
@@ -144,9 +151,15 @@ class World:
         card["type"] = "private"
         return card
 
+    def name_mentions(self, content: Json) -> None:
+        """Complete the mentions of people in a message's content; those of nobody become plain text."""
+        name_mentions(content, lambda user_id: self.card(user_id) if self.knows(user_id) else None)
+
     def add_message(self, chat: Chat, sender_id: int, content: Json, reply_to: int | None = None) -> Message:
         """Append a message to a chat; its id is the next of this chat."""
         chat.last_message_id += 1
+        if "entities" in content or "caption_entities" in content:
+            self.name_mentions(content)
         message = Message(chat.last_message_id, sender_id, int(self.now()), content, reply_to)
         message.by_chat = chat.type == "channel"
         chat.messages[message.message_id] = message

@@ -5,10 +5,12 @@ conversation handlers are therefore looked up in the current update's run, where
 """
 
 import asyncio
+import traceback
 import warnings
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from telegram import Update
@@ -174,14 +176,21 @@ def _remember_talks(handler: "BaseHandler[Any, Any, Any]", place: str) -> None:
 
 
 def build(kind: Kind, bot: OutboxBot) -> YardApplication:
-    """An application of this kind for this bot; initialise it in the loop that will use it."""
+    """An application of this kind for this bot; initialise it in the loop that will use it.
+
+    Raises:
+        InputError: the kind's code raises, or ends the program; the place in the code is named.
+    """
     builder = ApplicationBuilder().application_class(YardApplication).bot(bot).updater(None).job_queue(None)
     application = builder.build()
     assert isinstance(application, YardApplication)  # noqa: S101 - it is the class named above
-    kind(application)
-    for group, handlers in application.handlers.items():
-        for index, handler in enumerate(handlers):
-            _remember_talks(handler, f"{group}/{index}")
+    try:
+        kind(application)
+        for group, handlers in application.handlers.items():
+            for index, handler in enumerate(handlers):
+                _remember_talks(handler, f"{group}/{index}")
+    except (Exception, SystemExit) as error:
+        raise _unusable(f"{_name_of(kind)} cannot be built", error) from error
     return application
 
 
@@ -189,7 +198,7 @@ def find_kind(name: str) -> Kind:
     """A kind by its entry point in the group ``botyard.bots``, or by ``package.module:function``.
 
     Raises:
-        InputError: there is no such kind, or it cannot be imported.
+        InputError: there is no such kind, or its code raises, or ends the program; the place in the code is named.
     """
     found = entry_points(group="botyard.bots", name=name)
     try:
@@ -198,7 +207,39 @@ def find_kind(name: str) -> Kind:
         module, colon, function = name.partition(":")
         if colon:
             return cast("Kind", getattr(import_module(module), function))
-    except (ImportError, AttributeError) as error:
-        raise InputError("kind", f"{name} cannot be loaded: {error}.", "Mend it, then restart the bot.") from error
+    except (Exception, SystemExit) as error:
+        # SystemExit too: one bot that misses its key must not end the process in which others live.
+        raise _unusable(f"{name} cannot be loaded", error) from error
     known = ", ".join(sorted(entry_points(group="botyard.bots").names))
     raise InputError("kind", f"there is no kind {name!r}.", f"Known: {known}; or write package.module:function.")
+
+
+def _unusable(what: str, error: BaseException) -> InputError:
+    place = _place_of(error)
+    at = f" at {place}" if place else ""
+    return InputError("kind", f"{what}: {type(error).__name__}{at}: {_first_line(error)}.", "Mend it, then try again.")
+
+
+def _name_of(kind: Kind) -> str:
+    return f"{getattr(kind, '__module__', '')}:{getattr(kind, '__qualname__', repr(kind))}"
+
+
+def _place_of(error: BaseException) -> str:
+    """Where in the bot's code an exception comes from, as ``file:line``; empty if it does not."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_short(error.filename)}:{error.lineno}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename != __file__ and "importlib" not in frame.filename:
+            return f"{_short(frame.filename)}:{frame.lineno}"
+    return ""
+
+
+def _short(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg
+    return (str(error).splitlines() or ["no words"])[0].rstrip(".")

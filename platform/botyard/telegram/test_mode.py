@@ -9,10 +9,26 @@ from botyard.settings import Settings
 HELD_BACK: Final = "held back by TEST_MODE"
 """What is noted at a send that reached nobody."""
 
+# What is about the bot itself, and so seen by whoever looks at it, is no message to anybody.
+_ABOUT_ITSELF: Final = frozenset({
+    "setMyCommands", "deleteMyCommands", "setMyName", "setMyDescription", "setMyShortDescription", "setMyProfilePhoto",
+    "removeMyProfilePhoto", "setMyDefaultAdministratorRights", "setChatMenuButton", "setWebhook", "deleteWebhook",
+    "logOut", "close", "createInvoiceLink",
+})  # fmt: skip
 _LINK: Final = {
     "invite_link": "https://t.me/+heldback", "creator": {"id": 1, "is_bot": True, "first_name": "nobody"},
     "creates_join_request": False, "is_primary": False, "is_revoked": False,
 }  # fmt: skip
+_ANSWERS: Final[Mapping[str, Any]] = {
+    "exportChatInviteLink": _LINK["invite_link"],
+    "createInvoiceLink": "https://t.me/$heldback",
+    "answerWebAppQuery": {"inline_message_id": "held back"},
+    "answerGuestQuery": {"inline_message_id": "held back"},
+    "savePreparedInlineMessage": {"id": "held back", "expiration_date": 0},
+    "savePreparedKeyboardButton": {"id": "held back"},
+    "replaceManagedBotToken": "held back",
+    "uploadStickerFile": {"file_id": "held back", "file_unique_id": "held back"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +46,7 @@ class Audience:
 
         What only asks (``get…``) reaches nobody. What names a chat or a person goes by them. An answer, or a change of
         an inline message, names none: it goes by the chat whose update caused it. What is about the bot itself, such
-        as its list of commands, is never held back.
+        as its list of commands, is never held back. Everything else is: whom it reaches cannot be told.
 
         Args:
             method: as in ``sendMessage``.
@@ -41,8 +57,10 @@ class Audience:
             return False
         target = params.get("chat_id", params.get("user_id"))
         if target is None:
+            if method in _ABOUT_ITSELF:
+                return "business_connection_id" in params
             if not method.startswith("answer") and "inline_message_id" not in params:
-                return False
+                return True
             target = cause.rpartition(":")[2]
         return str(target) not in self.chats
 
@@ -68,12 +86,14 @@ def stand_in(method: str, params: Mapping[str, Any], message_id: int) -> Any:
     if method == "sendMediaGroup":
         chat = {"id": params.get("chat_id"), "type": "private"}
         return [{"message_id": message_id, "date": 0, "chat": chat} for _ in params.get("media", ())]
+    if method in _ANSWERS:
+        return _ANSWERS[method]
+    if method.endswith("Story") and method != "deleteStory":
+        return {"chat": {"id": 1, "type": "private"}, "id": 1}
     if method == "copyMessage":
         return {"message_id": message_id}
     if method in ("copyMessages", "forwardMessages"):
         return [{"message_id": message_id} for _ in params.get("message_ids", ())]
-    if method == "exportChatInviteLink":
-        return _LINK["invite_link"]
     if method.endswith("InviteLink"):
         return _LINK
     if method == "createForumTopic":

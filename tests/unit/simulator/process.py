@@ -28,10 +28,12 @@ def free_port() -> int:
 class Process:
     """``python -m botyard.simulator`` on a port of its own."""
 
+    module = "botyard.simulator"
+
     def __init__(self, *options: str, port: int = 0) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "botyard.simulator", "--port", str(self.port), *options]
+        command = [sys.executable, "-m", self.module, "--port", str(self.port), *options]
         self.child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
     def wait_until_ready(self) -> Self:

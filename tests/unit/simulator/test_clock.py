@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from botyard.simulator.clock import Clock, Timers
+from botyard.simulator.errors import ApiError
 from botyard.simulator.snapshot import dump, restore
 from botyard.simulator.world import World
 from tests.unit.simulator.asking import order, told
@@ -107,3 +108,46 @@ def test_a_set_clock_goes_on_after_a_restart(stage: Stage) -> None:
     world = World(stage.clock)
     restore(world, dump(stage.world))
     assert world.now() == 2_000_000_050
+
+
+def flooded(stage: Stage) -> bool:
+    return isinstance(stage.call("sendMessage", chat_id=stage.person.id, text="hi"), ApiError)
+
+
+def test_floods_and_faults_go_on_when_the_clock_is_turned_back(stage: Stage) -> None:
+    assert stage.private
+    order(stage, "/sim/clock", advance=DAY)
+    assert not any(flooded(stage) for _ in range(20))
+    order(stage, "/sim/faults", fault="500", after=5, seconds=60)
+    order(stage, "/sim/clock", reset=True)
+    assert stage.refusal("sendMessage", chat_id=stage.person.id, text="hi").endswith("retry after 10")
+    stage.clock.time += 10
+    assert not flooded(stage)
+    assert stage.simulator.faults.strike(stage.bot.id, 5, "sendMessage")
+    stage.clock.time += 60
+    assert stage.simulator.faults.strike(stage.bot.id, 5, "sendMessage") is None
+
+
+def test_what_counts_seconds_waits_no_longer_when_the_clock_is_turned_back_and_a_moment_stays(stage: Stage) -> None:
+    made = list[str]()
+    order(stage, "/sim/clock", advance=DAY)
+    stage.world.timers.after(60, lambda: made.append("counted"))
+    stage.world.timers.at(stage.clock() + DAY + 60, lambda: made.append("moment"))
+    order(stage, "/sim/clock", reset=True)
+    stage.clock.time += 61
+    stage.world.timers.run()
+    assert made == ["counted"]
+    order(stage, "/sim/clock", advance=DAY)
+    assert made == ["counted", "moment"]
+
+
+def test_a_seed_lets_chance_repeat_itself_and_never_an_id(stage: Stage) -> None:
+    assert stage.private
+    polls, dice = [], []
+    for _ in range(2):
+        order(stage, "/sim/settings", seed=1)
+        sent = stage.call("sendPoll", chat_id=stage.person.id, question="Which?", options=["A", "B"])
+        polls.append(sent["poll"]["id"])
+        dice.append([stage.call("sendDice", chat_id=stage.person.id)["dice"]["value"] for _ in range(5)])
+    assert polls[0] != polls[1]
+    assert dice[0] == dice[1]

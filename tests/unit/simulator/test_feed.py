@@ -44,3 +44,25 @@ async def test_a_wait_ends_with_a_change_with_its_time_and_with_the_simulator() 
     feed.close()
     await asyncio.wait_for(waiting, 1)
     assert feed.closed
+
+
+async def test_a_change_in_the_moment_a_wait_ends_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = Feed()
+
+    class Late:
+        """A wait that ends, while a change lets all waiters go."""
+
+        def __init__(self, _: float) -> None: ...
+
+        async def __aenter__(self) -> None: ...
+
+        async def __aexit__(self, *_: object) -> None:
+            feed.changed((1, 5))
+            raise TimeoutError
+
+    monkeypatch.setattr(asyncio, "timeout", Late)
+    waiting = asyncio.create_task(feed.wait(1))
+    await asyncio.sleep(0)
+    feed.wake()
+    await waiting
+    assert feed.place == 1

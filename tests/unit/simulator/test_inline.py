@@ -4,9 +4,12 @@ import pytest
 
 from botyard.simulator import schema
 from botyard.simulator.forms import Upload
+from botyard.simulator.groups import migrate
 from botyard.simulator.images import blank_picture
+from botyard.simulator.people import membership
 from tests.unit.simulator.asking import order, told, updates
 from tests.unit.simulator.conftest import Stage
+from tests.unit.simulator.gatherings import gather, guest
 from tests.unit.simulator.shapes import assert_shape
 
 KEYBOARD = {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]}
@@ -203,3 +206,47 @@ def test_nothing_in_a_result_breaks_the_simulator(stage: Stage, kind: str) -> No
             }
             result = ARTICLE | {"input_message_content": content}
             stage.call("answerInlineQuery", inline_query_id=ask(stage), results=[result])
+
+
+def test_a_button_reaches_its_bot_in_any_chat_that_the_message_was_sent_to(stage: Stage) -> None:
+    other = stage.world.add_bot("4200000002:AAAA", "other_bot", "Other")
+    group = stage.world.add_group("Others", [stage.person.id])
+    stage.world.private_chat(other.id, stage.person.id)
+    place = {"bot_id": other.id, "person_id": stage.person.id}
+    for chat_id in (stage.person.id, group.id):
+        query_id = offer(stage, ARTICLE | {"reply_markup": KEYBOARD})
+        sent = order(stage, "/sim/inline/choose", query_id=query_id, bot_id=other.id, chat_id=chat_id)
+        order(stage, "/sim/press", **place, chat_id=chat_id, message_id=sent["message_id"], data="a")
+        assert updates(stage, "callback_query")[-1]["inline_message_id"] == sent["inline_message_id"]
+    assert {update.kind for update in other.pending.values()} == {"message"}
+    group.messages[1].content.pop("via_bot")
+    assert "no message 1 of a bot" in told(stage, "/sim/press", **place, chat_id=group.id, message_id=1, data="a")
+
+
+def test_a_result_passes_by_no_right_and_no_block(stage: Stage) -> None:
+    channel, group = gather(stage, "channel"), gather(stage)
+    bob = guest(stage, channel)
+    membership.join(stage.world, bob, group)
+    group.permissions["can_send_other_messages"] = False
+    asked = order(stage, "/sim/inline", bot_id=stage.bot.id, person_id=bob.id, query="x")["query_id"]
+    stage.call("answerInlineQuery", inline_query_id=asked, results=[ARTICLE])
+    words = told(stage, "/sim/inline/choose", query_id=asked, chat_id=channel.id)
+    assert words.endswith("they lack can_post_messages")
+    words = told(stage, "/sim/inline/choose", query_id=asked, chat_id=group.id)
+    assert words.endswith("they lack can_send_other_messages")
+    order(stage, "/sim/block", bot_id=stage.bot.id, person_id=bob.id)
+    assert "has blocked the bot" in told(stage, "/sim/inline/choose", query_id=asked)
+    assert not channel.messages.get(channel.last_message_id, group.messages[1]).content.get("via_bot")
+
+
+def test_after_a_migration_an_inline_message_is_still_itself(stage: Stage) -> None:
+    group = gather(stage, "group")
+    query_id = offer(stage, ARTICLE | {"reply_markup": KEYBOARD})
+    sent = order(stage, "/sim/inline/choose", query_id=query_id, result_id="1", chat_id=group.id)
+    new = migrate(stage.world, group)
+    while new.last_message_id < sent["message_id"]:
+        stage.call("sendMessage", chat_id=new.id, text="mine")
+    inline_id = sent["inline_message_id"]
+    assert stage.call("editMessageText", inline_message_id=inline_id, text="changed") is True
+    assert group.messages[sent["message_id"]].content["text"] == "changed"
+    assert all(message.content.get("text") != "changed" for message in new.messages.values())

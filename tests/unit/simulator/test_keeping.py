@@ -40,16 +40,18 @@ def test_something_else_is_no_snapshot(data: bytes) -> None:
         restore(World(), data)
 
 
-def test_a_snapshot_is_readable_by_its_owner_only_and_written_after_changes_only(stage: Stage, tmp_path: Path) -> None:
+async def test_a_snapshot_is_readable_by_its_owner_only_and_written_after_changes_only(
+    stage: Stage, tmp_path: Path
+) -> None:
     path = tmp_path / "world.json"
     keeper = Keeper(stage.world, path)
-    keeper.write()
+    await keeper.write()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()
-    keeper.write()
+    await keeper.write()
     assert not path.exists()
     stage.write()
-    keeper.write()
+    await keeper.write()
     assert path.exists()
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from botyard.simulator.errors import ControlError
 from botyard.simulator.joining import come_by_link
-from botyard.simulator.model import Person
+from botyard.simulator.model import JoinRequest, Person
 from botyard.simulator.people import membership
 from tests.unit.simulator.conftest import Stage
 from tests.unit.simulator.gatherings import gather, guest, told
@@ -147,3 +147,19 @@ def test_links_are_for_administrators_who_may_invite(stage: Stage) -> None:
     stage.write()
     words = stage.refusal("createChatInviteLink", chat_id=stage.person.id)
     assert words == "Bad Request: can't invite members to a private chat"
+
+
+def test_who_was_added_no_longer_asks_to_join(stage: Stage) -> None:
+    chat = gather(stage)
+    link = stage.call("createChatInviteLink", chat_id=chat.id, creates_join_request=True)["invite_link"]
+    ann = stranger(stage)
+    come_by_link(stage.world, ann, link)
+    assert ann.id in chat.requests
+    membership.add(stage.world, stage.person, chat, ann.id)
+    membership.promote(stage.world, stage.person, chat, ann.id, rights=None, title="")
+    assert ann.id not in chat.requests
+    # A world that was saved with such a request still has it.
+    chat.requests[ann.id] = JoinRequest(ann.id, 0)
+    with pytest.raises(ControlError, match="is in the chat"):
+        membership.decide(stage.world, stage.person, chat, ann.id, approved=True)
+    assert chat.members[ann.id].status == "administrator"

@@ -140,3 +140,33 @@ async def test_a_poll_closes_in_time_after_a_restart(stage: Stage) -> None:
     world.timers.run()
     assert [poll.shown["is_closed"] for poll in world.polls.values()] == [True]
     simulator.stop()
+
+
+def test_a_poll_looks_new_wherever_it_stands_when_somebody_votes_and_when_it_closes(stage: Stage) -> None:
+    message = ask(stage, open_period=60)
+    group = stage.world.add_group("Friends", [stage.person.id, stage.bot.id])
+    source = {"from_chat_id": stage.person.id, "message_id": message["message_id"]}
+    stage.call("forwardMessage", chat_id=group.id, **source)
+    world = World(stage.clock)
+    restore(world, dump(stage.world))
+    assert world.polls[message["poll"]["id"]].places == [(stage.bot.id, stage.person.id), (0, group.id)]
+    before = group.version
+    vote(stage, message, 0)
+    assert group.version == before + 1
+    both = (stage.private.version, group.version)
+    order(stage, "/sim/clock", advance=60)
+    assert (stage.private.version, group.version) == (both[0] + 1, both[1] + 1)
+
+
+def test_a_poll_is_whole_in_a_message_that_a_person_forwards_and_in_a_reply_from_elsewhere(stage: Stage) -> None:
+    message = ask(stage)
+    place = {"bot_id": stage.bot.id, "person_id": stage.person.id}
+    sent = order(stage, "/sim/send", **place, forward={"message_id": message["message_id"]})
+    (forwarded,) = updates(stage, "message")
+    assert forwarded["poll"] == message["poll"]
+    order(stage, "/sim/vote", **place, message_id=sent["message_id"], options=[1])
+    assert updates(stage, "poll")[-1]["total_voter_count"] == 1
+    group = stage.world.add_group("Friends", [stage.person.id, stage.bot.id])
+    reply = {"chat_id": stage.person.id, "message_id": message["message_id"]}
+    answer = stage.call("sendMessage", chat_id=group.id, text="that one", reply_parameters=reply)
+    assert answer["external_reply"]["poll"]["question"] == "Which?"

@@ -9,6 +9,8 @@ from botyard.simulator.images import blank_picture
 from botyard.simulator.model import Member
 from botyard.simulator.orders import ORDERS
 from botyard.simulator.params import Params
+from botyard.simulator.snapshot import dump, restore
+from botyard.simulator.world import World
 from tests.unit.simulator.conftest import Stage
 from tests.unit.simulator.shapes import assert_shape
 
@@ -189,3 +191,45 @@ def test_profile_photos_of_people_are_shown_newest_first(stage: Stage) -> None:
     assert_shape(photos, "UserProfilePhotos")
     assert (photos["total_count"], photos["photos"][0][-1]["width"]) == (2, 800)
     assert stage.refusal("getUserProfilePhotos", user_id=1) == "Bad Request: user not found"
+
+
+def test_an_invoice_that_a_person_forwards_can_be_paid_in_its_copy(stage: Stage) -> None:
+    assert stage.private
+    bill = {"title": "Hat", "description": "Felt", "payload": "h", "currency": "XTR"}
+    sent = stage.call("sendInvoice", chat_id=stage.person.id, prices=[{"label": "Hat", "amount": 5}], **bill)
+    copy = order(stage, "/sim/send", forward={"message_id": sent["message_id"]})["message_id"]
+    assert updates(stage)[0]["reply_markup"] == sent["reply_markup"]
+    assert order(stage, "/sim/pay", message_id=copy)["kind"] == "pre_checkout"
+
+
+def test_a_person_changes_only_what_they_wrote_and_what_has_words(stage: Stage) -> None:
+    written = stage.write().message_id
+    copy = order(stage, "/sim/send", forward={"message_id": written})["message_id"]
+    by_bot = stage.write().message_id
+    stage.private.messages[by_bot].content["via_bot"] = stage.bot.card()
+    place = order(stage, "/sim/send", location={"latitude": 1.0, "longitude": 2.0})["message_id"]
+    for message_id, words in (
+        (copy, "only what the person wrote"),
+        (by_bot, "only what"),
+        (place, "no text or caption"),
+    ):
+        with pytest.raises(ControlError, match=words):
+            order(stage, "/sim/edit", message_id=message_id, text="x")
+    order(stage, "/sim/edit", message_id=written, text="x")
+    assert [message["message_id"] for message in updates(stage, "edited_message")] == [written]
+
+
+@pytest.mark.parametrize(
+    "reaction",
+    [["👍"], [None], [{}], [{"type": "emoji"}], [{"type": "emoji", "emoji": "🥐"}], [{"type": "custom_emoji"}]],
+)
+def test_a_reaction_of_a_person_is_one_that_telegram_has(stage: Stage, reaction: list[Any]) -> None:
+    with pytest.raises(ControlError, match="reaction must be a list of ReactionType"):
+        order(stage, "/sim/react", message_id=stage.write().message_id, reaction=reaction)
+    restore(World(stage.clock), dump(stage.world))
+
+
+def test_people_react_with_all_types_of_reaction(stage: Stage) -> None:
+    given = [{"type": "emoji", "emoji": "❤️"}, {"type": "custom_emoji", "custom_emoji_id": "5"}, {"type": "paid"}]
+    order(stage, "/sim/react", message_id=stage.write().message_id, reaction=given)
+    assert stage.private.messages[1].reactions == {stage.person.id: [{"type": "emoji", "emoji": "❤"}, *given[1:]]}

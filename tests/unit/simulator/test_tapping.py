@@ -5,7 +5,7 @@ import pytest
 from botyard.simulator.model import Person
 from tests.unit.simulator.asking import order, told, updates
 from tests.unit.simulator.conftest import Stage
-from tests.unit.simulator.gatherings import gather
+from tests.unit.simulator.gatherings import gather, guest
 
 BUTTONS: list[list[Any]] = [
     ["Plain", {"text": "Phone", "request_contact": True}, {"text": "Where", "request_location": True}],
@@ -61,3 +61,21 @@ def test_a_removed_keyboard_has_no_buttons(stage: Stage, place: dict[str, Any]) 
     assert order(stage, "/sim/menu", "GET", **place)["keyboard"]["keyboard"][0][0] == {"text": "Plain"}
     stage.say(reply_markup={"remove_keyboard": True})
     assert "no button" in told(stage, "/sim/tap", **place, text="Plain")
+
+
+def test_in_a_group_a_button_answers_its_message_and_so_reaches_a_bot_in_privacy_mode(stage: Stage) -> None:
+    stage.bot.sees_all = False
+    group = gather(stage, lead=False)
+    asked = stage.call("sendMessage", chat_id=group.id, text="Which?", reply_markup={"keyboard": [["Red"]]})
+    place = {"bot_id": stage.bot.id, "person_id": stage.person.id, "chat_id": group.id}
+    assert order(stage, "/sim/tap", **place, text="Red")["update_id"]
+    assert updates(stage, "message")[-1]["reply_to_message"]["message_id"] == asked["message_id"]
+
+
+def test_who_may_not_write_in_a_group_presses_no_keyboard(stage: Stage) -> None:
+    group = gather(stage)
+    stage.call("sendMessage", chat_id=group.id, text="Which?", reply_markup={"keyboard": [["Red"]]})
+    muted = guest(stage, group)
+    order(stage, "/sim/restrict", person_id=stage.person.id, chat_id=group.id, user_id=muted.id, permissions={})
+    place = {"bot_id": stage.bot.id, "person_id": muted.id, "chat_id": group.id}
+    assert "can_send_messages" in told(stage, "/sim/tap", **place, text="Red")

@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,9 @@ def test_every_file_in_a_content_gets_the_id_of_the_viewer() -> None:
     assert read_file_id(shown["video"]["file_id"]) == (7, "v")
     assert read_file_id(shown["video"]["thumbnail"]["file_id"]) == (7, "t")
     assert "file_id" not in content["video"]
+
+
+@pytest.mark.parametrize("bot_id", ["9" * 5000, "", "x", "٣"])
+def test_an_id_without_a_bot_is_no_id(bot_id: str) -> None:
+    made = base64.urlsafe_b64encode(f"{bot_id}:AQAD".encode()).decode()
+    assert read_file_id(made) is None

@@ -13,6 +13,7 @@ from botyard.simulator.methods.places import DICE
 from botyard.simulator.methods.sending import origin_of, place_for, post, read_reply
 from botyard.simulator.methods.texts import read_caption
 from botyard.simulator.model import Chat, Json, Message
+from botyard.simulator.polls import put_poll
 
 UNCOPIED = frozenset({"poll", "game"})
 COPIED = frozenset(RIGHTS) - UNCOPIED | {"text"}
@@ -130,7 +131,9 @@ def _still(location: Json) -> Json:
 
 def _post(call: Call, chat: Chat, content: Json, original: Message) -> Message:
     message = post(call, chat, content, None)
-    message.poll_id, message.invoice_id = original.poll_id, original.invoice_id
+    message.invoice_id = original.invoice_id
+    if original.poll_id:
+        put_poll(call.world.polls[original.poll_id], chat, message)
     return message
 
 
@@ -146,7 +149,7 @@ def _post_all(call: Call, originals: list[Message], contents: list[Any]) -> list
     for original, content in zip(originals, contents, strict=True):
         group_id = original.content.get("media_group_id")
         if group_id:
-            content["media_group_id"] = albums.setdefault(group_id, str(call.world.random.getrandbits(54)))
+            content["media_group_id"] = albums.setdefault(group_id, str(call.world.ids.getrandbits(54)))
         posted.append(_post(call, chat, content, original))
     call.world.touch(chat)
     return [{"message_id": message.message_id} for message in posted]

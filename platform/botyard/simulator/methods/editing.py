@@ -155,6 +155,7 @@ def _check_album(old: Json, new: Json) -> None:
 
 def _edit(call: Call, chat: Chat, message: Message, content: Json, markup: Json | None) -> Json | bool:
     content = {name: value for name, value in message.content.items() if name in STAYING} | content
+    call.world.name_mentions(content)
     if message.content == content and message.reply_markup == markup:
         raise bad_request(
             "message is not modified: specified new message content and reply markup are exactly the same "

@@ -72,9 +72,8 @@ def inline_message(call: Call) -> tuple[Chat, Message]:
     place = call.world.inline_messages.get(call.params.text("inline_message_id"))
     if place:
         bot_id, chat_id, message_id = place
+        # Messages stay in the group when it becomes a supergroup, which counts its own from 1.
         chat = call.world.chat(bot_id, chat_id)
-        if chat and chat.migrated_to:
-            chat = call.world.groups[chat.migrated_to]
         message = chat.messages.get(message_id) if chat else None
         if chat and message and message.author_id == call.bot.id:
             return chat, message

@@ -16,6 +16,8 @@ DESCRIPTION_LIMIT = 255
 PAYLOAD_LIMIT = 128
 """Bytes."""
 MOST_TIPS = 4
+HIGHEST_AMOUNT = 9999_9999_9999
+"""In the smallest unit of a currency, of every price and of their sum (tdlib/td, InputInvoice.cpp)."""
 SUBSCRIPTION_SECONDS = 30 * 24 * 3600
 """The only period that a subscription has (Bot API, createInvoiceLink)."""
 MOST_SUBSCRIPTION_STARS = 10_000
@@ -79,13 +81,11 @@ def new_invoice(call: Call, params: Params) -> Invoice:
         raise bad_request("STARS_INVOICE_INVALID")
     if currency != STARS and not params.text("provider_token"):
         raise bad_request("PAYMENT_PROVIDER_INVALID")
-    total = sum(price["amount"] for price in prices)
-    if total <= 0:
-        raise bad_request("CURRENCY_TOTAL_AMOUNT_INVALID")
+    total = _total(prices)
     shown = {name: params.text(name) for name in ("title", "description", "start_parameter", "currency")}
     # Telegram takes Stars without asking for anything else.
     terms: Json = {name: currency != STARS and params.flag(name) for name in FLAGS} | _tips(params)
-    invoice_id = call.world.random.randbytes(12).hex()
+    invoice_id = call.world.ids.randbytes(12).hex()
     invoice = Invoice(invoice_id, call.bot.id, params.text("payload"), shown | {"total_amount": total}, terms)
     call.world.invoices[invoice_id] = invoice
     call.world.revision += 1
@@ -114,9 +114,20 @@ def read_prices(prices: object) -> list[Json]:
         words = _wrong_price(price)
         if words:
             raise bad_request(f"can't parse labeled price: {words}")
+        if abs(price["amount"]) > HIGHEST_AMOUNT:
+            raise bad_request("too big amount of the currency specified")
     if not prices:
         raise bad_request("there must be at least one price")
     return prices
+
+
+def _total(prices: list[Json]) -> int:
+    total: int = sum(price["amount"] for price in prices)
+    if total <= 0:
+        raise bad_request("CURRENCY_TOTAL_AMOUNT_INVALID")
+    if total > HIGHEST_AMOUNT:
+        raise bad_request("total price is too big")
+    return total
 
 
 def _wrong_price(price: object) -> str:
@@ -132,6 +143,8 @@ def _wrong_price(price: object) -> str:
 
 def _tips(params: Params) -> Json:
     most = params.integer("max_tip_amount", 0)
+    if not 0 <= most <= HIGHEST_AMOUNT:
+        raise bad_request("wrong max_tip_amount specified")
     suggested = params.items("suggested_tip_amounts") or []
     rising = all(isinstance(tip, int) for tip in suggested) and sorted(set(suggested)) == suggested
     if len(suggested) > MOST_TIPS or not rising or any(not 0 < tip <= most for tip in suggested):

@@ -95,7 +95,7 @@ def send_media_group(call: Call) -> list[Json]:
         raise bad_request(f"{wrong} can't be mixed with other media types")
     for content in contents:
         chat = place_for(call, content)
-    group_id = str(call.world.random.getrandbits(54))
+    group_id = str(call.world.ids.getrandbits(54))
     extra: Json = {}
     reply_to = read_reply(call, chat, extra)
     call.count(chat, len(contents))

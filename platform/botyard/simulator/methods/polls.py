@@ -32,7 +32,7 @@ def send_poll(call: Call) -> Json:
     markup = read_markup(params)
     if not shown["is_anonymous"] and place_for(call, {"poll": {}}).type == "channel":
         raise bad_request("non-anonymous polls can't be sent to channel chats")
-    poll_id = str(call.world.random.getrandbits(62))
+    poll_id = str(call.world.ids.getrandbits(62))
     poll = Poll(poll_id, call.bot.id, {"id": poll_id} | shown, closes=closes)
     call.world.polls[poll_id] = poll
     try:

@@ -3,6 +3,7 @@
 from botyard.simulator.methods.call import Call
 from botyard.simulator.methods.sending import place_for, post, read_reply
 from botyard.simulator.model import Json
+from botyard.simulator.polls import put_poll
 
 
 def post_linked(
@@ -22,6 +23,8 @@ def post_linked(
     answered = read_reply(call, chat, content)
     call.count(chat)
     message = post(call, chat, content, answered, markup)
-    message.poll_id, message.invoice_id, message.game = poll_id, invoice_id, game
+    message.invoice_id, message.game = invoice_id, game
+    if poll_id:
+        put_poll(call.world.polls[poll_id], chat, message)
     call.world.touch(chat)
     return call.world.show(chat, message, viewer=call.bot.id)

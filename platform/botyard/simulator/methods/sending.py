@@ -12,6 +12,7 @@ from botyard.simulator.methods.markup import read_markup
 from botyard.simulator.methods.texts import check_entity
 from botyard.simulator.model import Chat, Json, Message
 from botyard.simulator.params import Params
+from botyard.simulator.polls import show_poll
 
 EXTERNAL = frozenset(RIGHTS) | {"paid_media", "invoice", "has_media_spoiler", "link_preview_options"}
 """Fields of a message that a reply from another chat repeats (``ExternalReplyInfo``)."""
@@ -128,7 +129,10 @@ def _external(call: Call, chat: Chat, original: Message) -> Json:
     shown: Json = {"origin": origin_of(call, chat, original)}
     if chat.type in {"supergroup", "channel"}:
         shown |= {"chat": call.world.chat_card(chat), "message_id": original.message_id}
-    return shown | {name: value for name, value in original.content.items() if name in EXTERNAL}
+    shown |= {name: value for name, value in original.content.items() if name in EXTERNAL}
+    if original.poll_id:
+        shown["poll"] = show_poll(call.world.polls[original.poll_id], call.bot.id)
+    return shown
 
 
 def origin_of(call: Call, chat: Chat, message: Message) -> Json:

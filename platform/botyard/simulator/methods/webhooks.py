@@ -118,6 +118,7 @@ def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")
     except ValueError:
         raise _bad_webhook("invalid webhook URL specified") from None
     if not host or port == 0 or parts.scheme not in {"http", "https"}:

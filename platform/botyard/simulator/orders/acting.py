@@ -2,9 +2,10 @@
 
 from botyard.simulator import people
 from botyard.simulator.errors import ControlError
-from botyard.simulator.model import Bot, Json, Person
-from botyard.simulator.orders.naming import Order, add_person, the_bot, the_chat, the_person
+from botyard.simulator.model import Bot, Chat, Json, Message, Person
+from botyard.simulator.orders.naming import Order, add_person, the_bot, the_chat, the_person, the_place
 from botyard.simulator.params import Params
+from botyard.simulator.reactions import EMOJI
 from botyard.simulator.simulator import Simulator
 
 
@@ -12,7 +13,10 @@ def send(simulator: Simulator, params: Params) -> Json:
     """``POST /sim/send``: a person sends a text, a file (``kind``, ``file``), an album (``items``) or other things."""
     bot, person = the_bot(simulator, params), the_person(simulator, params)
     chat = the_chat(simulator, params, bot, person)
-    contents = _contents(simulator, params, person, bot)
+    original, contents = None, _contents(simulator, params, person)
+    if contents is None and params.has("forward"):
+        source, original = _forwarded(simulator, params, bot, person)
+        contents = [people.forwarded_content(simulator.world, source, original)]
     reply_to, quote = params.integer("reply_to", 0) or None, params.text("quote")
     if contents is None:
         text = params.text("text")
@@ -21,7 +25,8 @@ def send(simulator: Simulator, params: Params) -> Json:
             return {"update_id": sent.update_id, "message_id": sent.message_id}
         contents = [people.text_content(text)]
     made = [
-        people.post(simulator.world, bot, person, chat, content, reply_to=reply_to, quote=quote) for content in contents
+        people.post(simulator.world, bot, person, chat, content, reply_to=reply_to, quote=quote, original=original)
+        for content in contents
     ]
     shown: Json = {"update_id": made[0].update_id, "message_id": made[0].message_id}
     if len(made) > 1:
@@ -30,8 +35,8 @@ def send(simulator: Simulator, params: Params) -> Json:
     return shown
 
 
-def _contents(simulator: Simulator, params: Params, person: Person, bot: Bot) -> list[Json] | None:
-    """Return the contents of the messages to send; nothing for a plain text."""
+def _contents(simulator: Simulator, params: Params, person: Person) -> list[Json] | None:
+    """Return the contents of new messages to send; nothing for a plain text."""
     world = simulator.world
     items = params.items("items")
     if items is not None:
@@ -39,16 +44,19 @@ def _contents(simulator: Simulator, params: Params, person: Person, bot: Bot) ->
     if params.has("kind"):
         file = params.dictionary("file") or {}
         return [people.file_content(world, params.text("kind"), file, params.text("caption"))]
-    forward = params.dictionary("forward")
-    if forward is not None:
-        wanted = Params(forward)
-        source = the_chat(simulator, Params({"chat_id": person.id} | forward), bot, person)
-        message = source.messages.get(wanted.integer("message_id"))
-        if message is None:
-            raise ControlError(404, f"there is no message {wanted.integer('message_id')} to forward")
-        return [people.forwarded_content(world, source, message)]
     plain = people.plain_content(world, person, params)
     return [plain] if plain else None
+
+
+def _forwarded(simulator: Simulator, params: Params, bot: Bot, person: Person) -> tuple[Chat, Message]:
+    """Return the message to forward, and where it stands."""
+    wanted = Params({"chat_id": person.id} | (params.dictionary("forward") or {}))
+    source = the_chat(simulator, wanted, bot, person)
+    message_id = wanted.integer("message_id")
+    message = source.messages.get(message_id)
+    if message is None:
+        raise ControlError(404, f"there is no message {message_id} to forward")
+    return source, message
 
 
 def edit(simulator: Simulator, params: Params) -> Json:
@@ -72,13 +80,26 @@ def react(simulator: Simulator, params: Params) -> Json:
     """``POST /sim/react``: a person reacts with an ``emoji``, or a list of ``ReactionType``, or takes it back."""
     bot, person = the_bot(simulator, params), the_person(simulator, params)
     chat = the_chat(simulator, params, bot, person)
-    reaction = params.items("reaction")
-    if reaction is None:
+    given = params.items("reaction")
+    if given is None:
         emoji = params.text("emoji")
-        reaction = [{"type": "emoji", "emoji": emoji}] if emoji else []
+        given = [{"type": "emoji", "emoji": emoji}] if emoji else []
+    reaction = [_reaction(item) for item in given]
     message_id = params.integer("message_id")
     made = people.react(simulator.world, bot, person, chat, message_id=message_id, reaction=reaction)
     return {"update_id": made}
+
+
+def _reaction(item: object) -> Json:
+    """Return a ``ReactionType`` of a person; unlike bots, people have custom emoji and paid ones."""
+    match item:
+        case {"type": "emoji", "emoji": str(emoji)} if emoji.removesuffix("\ufe0f") in EMOJI:
+            return {"type": "emoji", "emoji": emoji.removesuffix("\ufe0f")}
+        case {"type": "custom_emoji", "custom_emoji_id": str(custom)} if custom:
+            return {"type": "custom_emoji", "custom_emoji_id": custom}
+        case {"type": "paid"}:
+            return {"type": "paid"}
+    raise ControlError(400, "reaction must be a list of ReactionType, and emoji one of the emoji that Telegram offers")
 
 
 def set_photo(simulator: Simulator, params: Params) -> Json:
@@ -90,10 +111,13 @@ def set_photo(simulator: Simulator, params: Params) -> Json:
 
 
 def press(simulator: Simulator, params: Params) -> Json:
-    """``POST /sim/press``: a person presses an inline button."""
-    bot, person = the_bot(simulator, params), the_person(simulator, params)
-    chat = the_chat(simulator, params, bot, person)
-    message_id = params.integer("message_id")
+    """``POST /sim/press``: a person presses an inline button; the bot behind the message hears of it."""
+    person = the_person(simulator, params)
+    chat, message_id = the_place(simulator, params, person), params.integer("message_id")
+    message = chat.messages.get(message_id)
+    bot = simulator.world.bots.get(message.author_id) if message else None
+    if bot is None:
+        raise ControlError(404, f"there is no message {message_id} of a bot in this chat")
     made = people.press(simulator.world, bot, person, chat, message_id=message_id, data=params.text("data"))
     return {"update_id": made[0], "callback_query_id": made[1]}
 

@@ -13,6 +13,8 @@ from botyard.simulator.simulator import Simulator
 
 FASTEST = 1_000_000.0
 """Seconds that can pass in one second of the machine."""
+LATEST = 253_402_300_799.0
+"""The end of the year 9999 in epoch seconds: the last moment with a date that everything can show."""
 
 
 def change_settings(simulator: Simulator, params: Params) -> Json:
@@ -44,17 +46,31 @@ def set_clock(simulator: Simulator, params: Params) -> Json:
     speed = params.number("speed", clock.speed)
     if not 0 <= speed <= FASTEST:
         raise ControlError(400, f"speed must be from 0 to {FASTEST:.0f}")
+    before, moment = clock.now(), _moment(simulator, params)
+    if not 0 <= moment <= LATEST:
+        raise ControlError(400, f"the clock shows moments from 0 to {LATEST:.0f}; choose another at, offset or advance")
     if params.flag("reset"):
         clock.reset()
-    elif params.has("at"):
-        clock.set(at=params.number("at", 0.0), speed=speed)
-    elif params.has("offset"):
-        clock.set(offset=params.number("offset", 0.0), speed=speed)
     else:
-        clock.set(at=clock.now() + params.number("advance", 0.0), speed=speed)
+        clock.set(at=moment, speed=speed)
     world.revision += 1
+    if clock.now() < before:
+        simulator.turn_back(before - clock.now())
     world.timers.run()
     return show_clock(simulator, params)
+
+
+def _moment(simulator: Simulator, params: Params) -> float:
+    """Return the moment in epoch seconds that an order sets the clock to."""
+    clock = simulator.world.clock
+    machine = clock.now() - clock.offset
+    if params.flag("reset"):
+        return machine
+    if params.has("at"):
+        return params.number("at", 0.0)
+    if params.has("offset"):
+        return machine + params.number("offset", 0.0)
+    return clock.now() + params.number("advance", 0.0)
 
 
 def show_clock(simulator: Simulator, _: Params) -> Json:

@@ -34,13 +34,13 @@ def the_bot(simulator: Simulator, params: Params) -> Bot:
     return bot
 
 
-def the_person(simulator: Simulator, params: Params) -> Person:
-    """Return the person named by ``person_id``."""
+def the_person(simulator: Simulator, params: Params, *, deleted: bool = False) -> Person:
+    """Return the person named by ``person_id``; with ``deleted`` also one who has deleted their account."""
     person_id = params.integer("person_id")
     person = simulator.world.people.get(person_id)
     if person is None:
         raise ControlError(404, f"there is no person {person_id}")
-    if person.deactivated:
+    if person.deactivated and not deleted:
         raise ControlError(409, f"person {person_id} has deleted their account")
     return person
 
@@ -51,8 +51,32 @@ def the_chat(simulator: Simulator, params: Params, bot: Bot, person: Person) -> 
     if chat_id == person.id:
         return simulator.world.private_chat(bot.id, person.id)
     chat = simulator.world.chat(bot.id, chat_id)
-    if chat and chat.migrated_to:
-        raise ControlError(409, f"group {chat_id} has become supergroup {chat.migrated_to}; use that id")
+    _check_not_migrated(chat)
     if chat is None or not (chat.has(person.id) and chat.has(bot.id)):
         raise ControlError(404, f"there is no chat {chat_id} with this person and this bot")
     return chat
+
+
+def the_place(simulator: Simulator, params: Params, person: Person) -> Chat:
+    """Return the chat a person looks at: the private one with ``bot_id``, or a group or channel they are in.
+
+    Unlike in :func:`the_chat` a bot need not be there: its messages may have come through its inline mode.
+    """
+    chat_id = params.integer("chat_id", person.id)
+    if chat_id == person.id:
+        return simulator.world.private_chat(the_bot(simulator, params).id, person.id)
+    return the_group(simulator, chat_id, person)
+
+
+def the_group(simulator: Simulator, chat_id: int, person: Person) -> Chat:
+    """Return a group or channel that a person is in."""
+    chat = simulator.world.groups.get(chat_id)
+    _check_not_migrated(chat)
+    if chat is None or not chat.has(person.id):
+        raise ControlError(404, f"there is no chat {chat_id} with this person")
+    return chat
+
+
+def _check_not_migrated(chat: Chat | None) -> None:
+    if chat and chat.migrated_to:
+        raise ControlError(409, f"group {chat.id} has become supergroup {chat.migrated_to}; use that id")

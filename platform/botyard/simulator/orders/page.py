@@ -6,7 +6,7 @@ from botyard.simulator.orders.naming import Order, the_person
 from botyard.simulator.params import Params
 from botyard.simulator.simulator import Simulator
 from botyard.simulator.trace import message_of_update, trace
-from botyard.simulator.view import show_bot, show_note, shown_message
+from botyard.simulator.view import show_bot, show_note, show_person, shown_message
 
 PEOPLE_SHOWN = 200
 COUNTED = 21
@@ -15,15 +15,18 @@ TITLE_LIMIT = 300
 
 
 def list_chats(simulator: Simulator, params: Params) -> Json:
-    """``GET /sim/chats``: all that one person (``person_id``) sees on the left: people, bots, chats."""
-    world, person = simulator.world, the_person(simulator, params)
+    """``GET /sim/chats``: all that one person (``person_id``) sees on the left: people, bots, chats.
+
+    Who has deleted their account is answered too, so that the page can say so.
+    """
+    world, person = simulator.world, the_person(simulator, params, deleted=True)
     newest = list(world.people.values())[-PEOPLE_SHOWN:]
     people = newest if person in newest else [person, *newest]
     private = [_entry(simulator, world.chats.get((bot.id, person.id)), person, bot.id) for bot in world.bots.values()]
     shared = [_entry(simulator, chat, person) for chat in world.groups.values() if not chat.migrated_to]
     return {
-        "person": person.card(),
-        "people": [other.card() for other in people],
+        "person": show_person(person),
+        "people": [show_person(other) for other in people],
         "people_total": len(world.people),
         "bots": [show_bot(bot, person) for bot in world.bots.values()],
         "chats": [*private, *shared],
@@ -84,6 +87,7 @@ def _entry(simulator: Simulator, chat: Chat | None, person: Person, bot_id: int 
         "title": chat.title,
         "username": chat.username,
         "version": chat.version,
+        "last_message_id": chat.last_message_id,
         "blocked": chat.blocked,
         "inside": chat.type == "private" or chat.has(person.id),
         "status": member.status if member else "left",

@@ -12,7 +12,7 @@ from botyard.simulator.methods.commands import visible_commands
 from botyard.simulator.methods.invoices import LINK
 from botyard.simulator.methods.profile import visible_menu_button
 from botyard.simulator.model import Bot, Chat, Game, Invoice, Json, Person, Query
-from botyard.simulator.orders.naming import Order, the_bot, the_chat, the_person
+from botyard.simulator.orders.naming import Order, the_bot, the_chat, the_group, the_person, the_place
 from botyard.simulator.params import Params
 from botyard.simulator.queries import expired, open_query
 from botyard.simulator.simulator import Simulator
@@ -38,9 +38,10 @@ def choose(simulator: Simulator, params: Params) -> Json:
     person = world.people[query.person_id]
     chat_id = params.integer("chat_id", person.id)
     if chat_id == person.id:
-        chat = world.private_chat(params.integer("bot_id", query.bot_id), person.id)
+        bot_id = the_bot(simulator, params).id if params.has("bot_id") else query.bot_id
+        chat = world.private_chat(bot_id, person.id)
     else:
-        chat = _group(simulator, chat_id, person)
+        chat = the_group(simulator, chat_id, person)
     answer = query.data.get("answer", {"results": []})
     first = answer["results"][0]["id"] if len(answer["results"]) == 1 else ""
     sent = people.choose(world, query, chat, params.text("result_id", first))
@@ -65,7 +66,7 @@ def show_query(simulator: Simulator, params: Params) -> Json:
 def vote(simulator: Simulator, params: Params) -> Json:
     """``POST /sim/vote``: a person votes in a poll, or takes the vote back with an empty list."""
     person = the_person(simulator, params)
-    chat = _place(simulator, params, person)
+    chat = the_place(simulator, params, person)
     options = params.items("options")
     if options is None or not all(isinstance(option, int) for option in options):
         raise ControlError(400, "options must be a list of places, from 0")
@@ -158,27 +159,12 @@ def _query(simulator: Simulator, params: Params, *kinds: str) -> Query:
     return query
 
 
-def _place(simulator: Simulator, params: Params, person: Person) -> Chat:
-    """Return the chat a person looks at: the private one with ``bot_id``, or a group or channel they are in."""
-    chat_id = params.integer("chat_id", person.id)
-    if chat_id == person.id:
-        return simulator.world.private_chat(the_bot(simulator, params).id, person.id)
-    return _group(simulator, chat_id, person)
-
-
-def _group(simulator: Simulator, chat_id: int, person: Person) -> Chat:
-    chat = simulator.world.groups.get(chat_id)
-    if chat is None or not chat.has(person.id):
-        raise ControlError(404, f"there is no chat {chat_id} with this person")
-    return chat
-
-
 def _invoice(simulator: Simulator, params: Params, person: Person) -> tuple[Invoice, Chat | None]:
     if params.has("link"):
         invoice = simulator.world.invoices.get(params.text("link").removeprefix(LINK))
         chat = None
     else:
-        chat = _place(simulator, params, person)
+        chat = the_place(simulator, params, person)
         message = chat.messages.get(params.integer("message_id"))
         invoice = simulator.world.invoices.get(message.invoice_id) if message else None
     if invoice is None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from botyard.simulator.audience import announce
 from botyard.simulator.errors import ControlError
+from botyard.simulator.media import RIGHTS
 from botyard.simulator.model import Bot, Chat, Json, Person, Query
+from botyard.simulator.people.membership import check_may_write
 from botyard.simulator.queries import expired, open_query
 from botyard.simulator.updates import make_update
 from botyard.simulator.world import World
@@ -56,7 +58,11 @@ def ask(world: World, bot: Bot, person: Person, *, text: str, offset: str, chat_
 
 
 def choose(world: World, query: Query, chat: Chat, result_id: str) -> SentResult:
-    """Let a person send one of the offered results; the bot learns which, if it wants to."""
+    """Let a person send one of the offered results; the bot learns which, if it wants to.
+
+    Raises:
+        ControlError: there is no such result, it is too late, or the person may not send it there.
+    """
     if query.kind == "prepared" and expired(world, query):
         raise ControlError(409, "the prepared message is too old")
     answer = query.data.get("answer")
@@ -66,6 +72,7 @@ def choose(world: World, query: Query, chat: Chat, result_id: str) -> SentResult
     if result is None:
         raise ControlError(404, f"the answer has no result {result_id}")
     bot, person = world.bots[query.bot_id], world.people[query.person_id]
+    _check_place(world, chat, person, result["content"])
     sent = send_result(world, bot, person, chat, result)
     if query.kind == "inline" and bot.inline_feedback:
         chosen: Json = {"result_id": result_id, "from": person.card(), "query": query.data["query"]}
@@ -84,8 +91,17 @@ def send_result(world: World, bot: Bot, person: Person, chat: Chat, result: Json
     message.reply_markup = result["markup"]
     message.invoice_id, message.game = result["invoice_id"], result["game"]
     if message.reply_markup:
-        message.inline_id = world.random.randbytes(20).hex()
+        message.inline_id = world.ids.randbytes(20).hex()
         world.inline_messages[message.inline_id] = (chat.bot_id, chat.id, message.message_id)
     announce(world, chat, message)
     world.touch(chat)
     return SentResult(message.message_id, message.inline_id)
+
+
+def _check_place(world: World, chat: Chat, person: Person, content: Json) -> None:
+    """Refuse what the person could not send themselves, and in a group inline bots where those are not allowed."""
+    if chat.blocked:
+        raise ControlError(409, "the person has blocked the bot; unblock it first")
+    right = next((RIGHTS[name][0] for name in RIGHTS if name in content), "can_send_messages")
+    for needed in (right, "can_send_other_messages"):
+        check_may_write(world, chat, person, needed)

@@ -1,6 +1,6 @@
 """People come and go: they join, leave, add and remove others, block a bot, and delete their account."""
 
-from botyard.simulator.audience import post_service
+from botyard.simulator.audience import is_service, post_service
 from botyard.simulator.errors import ControlError
 from botyard.simulator.groups import administrator, bring_in
 from botyard.simulator.joining import approve, check_may_come, decline, returning
@@ -104,9 +104,10 @@ def promote(
         title: the custom title.
 
     Raises:
-        ControlError: they may not, or the other is not there or is the creator.
+        ControlError: they may not, the other is not there or is the creator, or a flag is no boolean.
     """
     require(chat, person, "can_promote_members")
+    _check_flags("rights", rights or {})
     member = place(chat, user_id, world.now())
     if not member.present or member.status == "creator":
         raise ControlError(409, f"user {user_id} must be in the chat and not be its creator")
@@ -119,9 +120,10 @@ def restrict(world: World, person: Person, chat: Chat, user_id: int, rights: dic
     """Let a person take permissions from somebody in a supergroup; flags that are missing are taken.
 
     Raises:
-        ControlError: they may not, or the other leads.
+        ControlError: they may not, the other leads, or a flag is no boolean.
     """
     require(chat, person, "can_restrict_members")
+    _check_flags("permissions", rights)
     member = place(chat, user_id, world.now())
     if chat.type != "supergroup" or member.leads:
         raise ControlError(409, "only plain members of a supergroup can be restricted")
@@ -134,11 +136,13 @@ def decide(world: World, person: Person, chat: Chat, user_id: int, *, approved: 
     """Let a person answer somebody's request to join.
 
     Raises:
-        ControlError: they may not, or there is no such request.
+        ControlError: they may not, there is no such request, or the other is in the chat.
     """
     require(chat, person, "can_invite_users")
     if user_id not in chat.requests:
         raise ControlError(404, f"person {user_id} has not asked to join")
+    if chat.has(user_id):
+        raise ControlError(409, f"person {user_id} is in the chat")
     if approved:
         approve(world, chat, user_id, person.id)
     else:
@@ -162,12 +166,14 @@ def pin(world: World, person: Person, chat: Chat, message_id: int) -> None:
     """Let a person pin a message.
 
     Raises:
-        ControlError: they may not, or there is no such message.
+        ControlError: they may not, there is no such message, or it only says what happened.
     """
     require(chat, person, "can_edit_messages" if chat.type == "channel" else "can_pin_messages")
     message = chat.messages.get(message_id)
     if message is None:
         raise ControlError(404, f"there is no message {message_id}")
+    if is_service(message):
+        raise ControlError(409, "a service message cannot be pinned")
     if message_id in chat.pinned:
         chat.pinned.remove(message_id)
     chat.pinned.append(message_id)
@@ -201,3 +207,10 @@ def require(chat: Chat, person: Person, right: str) -> None:
     """
     if not may(chat, person.id, right):
         raise ControlError(403, f"person {person.id} may not do this here: they lack {right}")
+
+
+def _check_flags(name: str, flags: dict[str, bool]) -> None:
+    """Refuse what is no boolean: nothing else can be read from a snapshot."""
+    wrong = next((flag for flag, value in flags.items() if not isinstance(value, bool)), None)
+    if wrong is not None:
+        raise ControlError(400, f"{name}.{wrong} must be true or false")

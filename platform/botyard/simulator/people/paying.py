@@ -84,7 +84,7 @@ def complete_payment(world: World, query: Query) -> None:
     """Take the money; the bot gets a message with ``successful_payment``."""
     data, person_id = query.data, query.person_id
     invoice, bot = world.invoices[data["invoice_id"]], world.bots[query.bot_id]
-    charge = f"stx{world.random.randbytes(16).hex()}"
+    charge = f"stx{world.ids.randbytes(16).hex()}"
     paid: Json = {
         "currency": invoice.shown["currency"],
         "total_amount": data["total_amount"],

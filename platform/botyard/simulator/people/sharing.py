@@ -60,7 +60,7 @@ def album_contents(world: World, items: list[Any]) -> list[Json]:
     kinds = {item.get("kind") for item in items}
     if not any(kinds <= together for together in ALBUMS):
         raise ControlError(400, "an album holds photos and videos, or audio files, or documents")
-    group_id = str(world.random.getrandbits(54))
+    group_id = str(world.ids.getrandbits(54))
     contents = []
     for item in items:
         params = Params(item)

@@ -3,10 +3,9 @@
 from itertools import islice
 from typing import Any
 
-from botyard.simulator.audience import announce
 from botyard.simulator.errors import ControlError
-from botyard.simulator.model import Bot, Chat, Json, Person
-from botyard.simulator.people.writing import Sent, text_content
+from botyard.simulator.model import Bot, Chat, Json, Message, Person
+from botyard.simulator.people.writing import Sent, post, text_content
 from botyard.simulator.world import World
 
 LOOKED_BACK = 200
@@ -27,25 +26,30 @@ def tap(world: World, bot: Bot, person: Person, chat: Chat, *, text: str, given:
         text: what stands on the button.
         given: what the person shares: ``location``, ``phone_number``, ``user_ids``, ``chat_id`` or ``data``.
     """
+    offered = _offered(chat, bot.id)
     keyboard = newest_keyboard(chat, bot.id)
     buttons = [button for row in (keyboard or {"keyboard": []})["keyboard"] for button in row]
     button = next((button for button in buttons if button["text"] == text), None)
-    if button is None:
+    if offered is None or button is None:
         raise ControlError(409, f"the bot's keyboard has no button {text!r}")
-    if chat.blocked:
-        raise ControlError(409, "the person has blocked the bot; unblock it first")
-    message = world.add_message(chat, person.id, _content(world, person, chat, button, given))
-    made = announce(world, chat, message)
-    world.touch(chat)
-    return Sent(made.get(bot.id), message.message_id)
+    # In a group the apps answer the keyboard's message, so that a bot in privacy mode hears it.
+    reply_to = None if chat.bot_id else offered.message_id
+    return post(world, bot, person, chat, _content(world, person, chat, button, given), reply_to=reply_to)
 
 
 def newest_keyboard(chat: Chat, bot_id: int) -> Json | None:
     """Return the reply keyboard that a chat shows, unless the bot has removed it."""
+    message = _offered(chat, bot_id)
+    markup = message.reply_markup if message else None
+    return markup if markup and "keyboard" in markup else None
+
+
+def _offered(chat: Chat, bot_id: int) -> Message | None:
+    """Return the newest message by which the bot has shown or removed a reply keyboard."""
     for message in islice(reversed(chat.messages.values()), LOOKED_BACK):
         markup = message.reply_markup
         if markup and message.sender_id == bot_id and ("keyboard" in markup or "remove_keyboard" in markup):
-            return markup if "keyboard" in markup else None
+            return message
     return None
 
 

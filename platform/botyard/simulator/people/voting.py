@@ -34,7 +34,7 @@ def vote(world: World, person: Person, chat: Chat, *, message_id: int, options: 
         poll.answers[person.id] = chosen
     else:
         del poll.answers[person.id]
-    world.touch(chat)
+    _touch(world, poll, chat)
     made = _tell(world, poll, "poll", show_poll(poll, poll.bot_id))
     if poll.shown["is_anonymous"]:
         return made
@@ -54,6 +54,7 @@ def close_poll(world: World, poll: Poll) -> None:
         return
     poll.shown["is_closed"] = True
     poll.closes = 0.0
+    _touch(world, poll)
     _tell(world, poll, "poll", show_poll(poll, poll.bot_id))
 
 
@@ -73,6 +74,13 @@ def _check(poll: Poll, person: Person, chosen: list[int]) -> None:
         raise ControlError(409, "the poll allows one answer only")
     if person.id in poll.answers and not shown["allows_revoting"]:
         raise ControlError(409, "the person has voted, and the poll allows no second vote")
+
+
+def _touch(world: World, poll: Poll, *more: Chat) -> None:
+    """Record that the poll looks different now, in every chat that shows it."""
+    known = (world.chat(bot_id, chat_id) for bot_id, chat_id in poll.places)
+    for chat in {id(chat): chat for chat in (*known, *more) if chat}.values():
+        world.touch(chat)
 
 
 def _tell(world: World, poll: Poll, kind: str, payload: Json) -> int | None:

@@ -12,13 +12,19 @@ import { location, openApp } from "./replies.js";
 import { attempt, dialogue, sure, toast } from "./toast.js";
 
 const EMOJI = ["👍", "👎", "❤", "🔥", "🎉", "😁", "😢", "🙏"];
+// Telegram, too, gives up after some seconds: the bot may have failed, and the button can be pressed again.
+const ANSWER_AWAITED = 15000;
 // Which kinds an album may mix (sendMediaGroup).
 const ALBUMS = [["photo", "video"], ["audio"], ["document"]];
+
+// What somebody else wrote, or a bot, is not changed by who sent it on.
+export const editable = (message) => !message.forward_origin && !message.via_bot;
 
 export class Acts {
   constructor(column) {
     this.column = column;
     this.waiting = new Map();
+    this.pressing = 0;
     this.told = new Set();
     this.summary = summary;
     this.say = (text) => column.say(text);
@@ -75,11 +81,23 @@ export class Acts {
   async press(message, data, button) {
     if (button.getAttribute("aria-busy") === "true") return;
     button.setAttribute("aria-busy", "true");
-    const bot = message.via_bot ?? message.from;
-    const pressed = await this.try("/sim/press", { bot_id: bot.id, message_id: message.message_id, data });
-    if (pressed?.callback_query_id) {
-      this.waiting.set(pressed.callback_query_id, { message, row: [...button.parentElement.children].indexOf(button), button });
-    } else button.removeAttribute("aria-busy");
+    this.pressing += 1;
+    const pressed = await this.try("/sim/press", { message_id: message.message_id, data });
+    this.pressing -= 1;
+    const id = pressed?.callback_query_id;
+    if (!id) {
+      button.removeAttribute("aria-busy");
+      return;
+    }
+    this.waiting.set(id, button);
+    setTimeout(() => this.release(id), ANSWER_AWAITED);
+    this.answers(this.column.view?.answers);
+  }
+
+  // Ends the spinner of a press; tells whether it was still waited for.
+  release(id) {
+    this.waiting.get(id)?.removeAttribute("aria-busy");
+    return this.waiting.delete(id);
   }
 
   // Ends the spinners of answered presses and shows what the bot said.
@@ -87,11 +105,10 @@ export class Acts {
     for (const answer of all) {
       const id = answer.callback_query_id;
       if (this.told.has(id)) continue;
+      // A quick bot answers before the page knows under which id the press goes.
+      if (!old && this.pressing && !this.waiting.has(id)) continue;
       this.told.add(id);
-      const pressed = this.waiting.get(id);
-      this.waiting.delete(id);
-      pressed?.button.removeAttribute("aria-busy");
-      if (old || !pressed) continue;
+      if (!this.release(id) || old) continue;
       if (answer.text && answer.show_alert) dialogue(this.column.title, element("p", { class: "say" }, answer.text), { label: "OK", kind: "alert" });
       else if (answer.text) toast(answer.text);
       if (answer.url) toast(`The bot opens ${answer.url}`);
@@ -99,7 +116,8 @@ export class Acts {
   }
 
   async pressReply(message, key, asks) {
-    if (!asks) return this.column.say(key.text);
+    // In a group the apps answer the keyboard's message, so that a bot in privacy mode hears it.
+    if (!asks) return this.column.say(key.text, this.column.isPrivate ? null : message);
     const given = await this.given(key, asks);
     return given && this.try("/sim/tap", { bot_id: message.from.id, text: key.text, ...given });
   }
@@ -157,7 +175,7 @@ export class Acts {
     const { invoice } = message;
     if (!(await agree(invoice, money(invoice.total_amount, invoice.currency)))) return;
     await attempt(async () => {
-      const order = { bot_id: message.from.id, message_id: message.message_id, order_info: madeUp(this.name) };
+      const order = { message_id: message.message_id, order_info: madeUp(this.name) };
       let asked = await this.order("/sim/pay", order);
       let found = await answered(asked.query_id);
       if (found.state === "offered") {
@@ -198,6 +216,10 @@ export class Acts {
     return this.try("/sim/join", {});
   }
 
+  revive() {
+    return this.try("/sim/deactivate", { deactivated: false });
+  }
+
   get name() {
     return this.column.app.session.named(this.column.personId);
   }
@@ -205,6 +227,7 @@ export class Acts {
   // What keeps the person from writing: [words, action, what it does].
   obstacle(view) {
     const { column } = this;
+    if (column.app.session.card(column.personId)?.deactivated) return ["This account is deleted.", "Have it back", () => this.revive()];
     if (view.blocked) return ["You have blocked this bot.", "Unblock the bot", () => this.block(false)];
     if (column.isPrivate || !view.chat) return null;
     const me = view.chat.members.find(({ id }) => id === column.personId);
@@ -233,7 +256,7 @@ export class Acts {
       { icon: "reply", label: "Reply", onclick: () => this.column.composer.reply(message) },
     ];
     if (told) entries.push({ icon: "copy", label: "Copy text", onclick: () => copy(told.text ?? told.caption) });
-    if (own && told) entries.push({ icon: "edit", label: "Edit", onclick: () => this.column.composer.edit(told) });
+    if (own && told && editable(told)) entries.push({ icon: "edit", label: "Edit", onclick: () => this.column.composer.edit(told) });
     const me = this.column.view.chat?.members.find(({ id }) => id === this.column.personId);
     if (!this.column.isPrivate && ["creator", "administrator"].includes(me?.status)) {
       entries.push({ icon: "pin", label: "Pin", onclick: () => this.try("/sim/pin", { message_id: message.message_id }) });

@@ -41,7 +41,7 @@ class App {
     }
     const first = this.list.sections()[0]?.[1][0];
     if (this.columns.length === 0 && first) this.append({ key: keyOf(first), personId: this.session.person.id });
-    this.columns.forEach((column) => column.head());
+    this.columns.forEach((column) => column.known());
   }
 
   room() {

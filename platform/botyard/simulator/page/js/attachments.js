@@ -26,10 +26,21 @@ export class Attachments {
     this.draw();
   }
 
-  clear() {
-    this.files.forEach(({ url }) => url && URL.revokeObjectURL(url));
+  // Hands the files out; they come back by putBack, or are done with by forget.
+  take() {
+    const taken = this.files;
     this.files = [];
     this.draw();
+    return taken;
+  }
+
+  putBack(taken) {
+    this.files = [...taken, ...this.files];
+    this.draw();
+  }
+
+  forget(taken) {
+    taken.forEach(({ url }) => url && URL.revokeObjectURL(url));
   }
 
   // What each file is sent as, in Telegram's terms.

@@ -1,6 +1,6 @@
 // One message, or one album, as a bubble.
 
-import { avatar, element, icon, iconButton, nameClass } from "./dom.js";
+import { avatar, element, icon, iconButton, lasting, nameClass } from "./dom.js";
 import { content, isVisual } from "./content.js";
 import { rich } from "./entities.js";
 import { at, count, fullName, sender, summary, time } from "./format.js";
@@ -67,7 +67,8 @@ function body(messages, acts) {
   const album = parts.length > 1 ? element("div", { class: visual ? `album n${Math.min(parts.length, 4)}` : "pile" }, ...parts) : parts[0];
   const told = messages.find(({ text, caption }) => text || caption) ?? first;
   const text = told.text ?? told.caption;
-  const words = text ? element("div", { class: "text" }, rich(text, told.entities ?? told.caption_entities, acts.say)) : null;
+  const entities = told.entities ?? told.caption_entities;
+  const words = text ? lasting(element("div", { class: "text" }, rich(text, entities, acts.say)), text, entities) : null;
   return first.show_caption_above_media ? [words, album] : [album, words];
 }
 

@@ -1,6 +1,6 @@
 // One open chat: its head, its conversation, its field; and who acts in it.
 
-import { Acts } from "./acts.js";
+import { Acts, editable } from "./acts.js";
 import { get } from "./api.js";
 import { ReplyKeyboard } from "./buttons.js";
 import { Composer } from "./composer.js";
@@ -83,6 +83,12 @@ export class Column {
     this.node.addEventListener("drop", (event) => this.composer.take(event, event.dataTransfer.files));
   }
 
+  // Bots and people are new.
+  known() {
+    this.head();
+    if (this.view) this.showFoot(this.view);
+  }
+
   head() {
     const subtitle = element("p", { class: "subtitle" }, this.subtitle());
     const title = element("h2", {}, this.title);
@@ -135,13 +141,11 @@ export class Column {
       return;
     }
     this.asking = true;
-    try {
-      const query = { bot_id: this.botId, chat_id: this.chatId, person_id: this.personId, limit: this.limit + this.arrived };
-      this.show(await get("/sim/view", query));
-    } catch {
-      // The feed notices that the simulator is away, and asks again when it is back.
-    }
+    const query = { bot_id: this.botId, chat_id: this.chatId, person_id: this.personId, limit: this.limit + this.arrived };
+    // The feed notices when the simulator is away, and asks again when it is back.
+    const view = await get("/sim/view", query).catch(() => null);
     this.asking = false;
+    if (view) this.show(view);
     if (this.again) {
       this.again = false;
       this.refresh();
@@ -186,7 +190,9 @@ export class Column {
   showFoot(view) {
     const [text, action, onclick] = this.acts.obstacle(view) ?? [];
     this.bar.hidden = !text;
-    this.bar.replaceChildren(...(text ? [element("span", {}, text), action ? button(action, onclick, { class: "primary" }) : ""] : []));
+    const bar = JSON.stringify([text, action]);
+    if (bar !== this.barSign) this.bar.replaceChildren(...(text ? [element("span", {}, text), action ? button(action, onclick, { class: "primary" }) : ""] : []));
+    this.barSign = bar;
     this.composer.node.hidden = Boolean(text);
     this.composer.placeholder(this.keyboard.show(view.messages, Boolean(text)) ?? this.forced?.input_field_placeholder);
   }
@@ -196,8 +202,11 @@ export class Column {
     const newest = view.messages.at(-1);
     if (first || !newest || newest.message_id <= before) return;
     this.forced = newest.reply_markup?.force_reply ? newest.reply_markup : null;
-    if (!this.forced) return;
-    this.composer.reply(newest);
+    // Who is changing a message, or typing somewhere else, is not disturbed.
+    if (!this.forced || this.composer.editing) return;
+    const { activeElement } = document;
+    const idle = activeElement === document.body || this.node.contains(activeElement);
+    this.composer.reply(newest, { focus: idle && this.app.active === this });
     this.composer.placeholder(this.forced.input_field_placeholder);
   }
 
@@ -246,7 +255,7 @@ export class Column {
   }
 
   lastOwn() {
-    return this.view?.messages.findLast((message) => message.from?.id === this.personId && (message.text || message.caption) && !message.sender_chat);
+    return this.view?.messages.findLast((message) => message.from?.id === this.personId && (message.text || message.caption) && !message.sender_chat && editable(message));
   }
 
   leave() {

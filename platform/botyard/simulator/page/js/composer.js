@@ -63,13 +63,18 @@ export class Composer {
     if (button?.type === "web_app") this.column.acts.openApp(button.text, button.web_app.url);
     else if (this.suggestions.open) this.suggestions.close();
     else {
-      this.suggestions.show("Commands", this.commands.map((command) => this.commandOption(command)));
+      this.offer(this.commands);
       this.field.focus();
     }
   }
 
   commandOption({ command, description, to }) {
     return { title: `/${command}`, text: description, pick: () => this.give(`/${command}${to ? `@${to}` : ""}`) };
+  }
+
+  // None is marked until an arrow key was used: Enter sends what stands in the field.
+  offer(commands) {
+    this.suggestions.show("Commands", commands.map((command) => this.commandOption(command)), { active: -1 });
   }
 
   // Sends a text as if it was typed, and leaves what is being typed alone.
@@ -108,7 +113,7 @@ export class Composer {
     clearTimeout(this.waiting);
     if (typed && this.commands.length) {
       const fitting = this.commands.filter(({ command }) => command.startsWith(typed[1].toLowerCase()));
-      this.suggestions.show("Commands", fitting.map((command) => this.commandOption(command)));
+      this.offer(fitting);
     } else if (query && this.column.inlineBot(query[1])) {
       this.waiting = setTimeout(() => this.inline(value, query), INLINE_PAUSE);
     } else this.suggestions.close();
@@ -147,29 +152,33 @@ export class Composer {
 
   async submit() {
     const text = this.field.value;
-    const files = this.tray.files.map(({ file }) => ({ file, kind: this.tray.kindOf(file) }));
-    if (!text.trim() && files.length === 0) return;
+    if (!text.trim() && this.tray.files.length === 0) return;
     const { editing, replyTo } = this;
     if (editing) {
       if (await this.column.acts.edit(editing, text)) this.cancel();
       return;
     }
+    // Taken out before they are on their way, so that a second Enter has nothing to send.
+    const taken = this.tray.take();
+    const files = taken.map(({ file }) => ({ file, kind: this.tray.kindOf(file) }));
     this.put("");
     this.field.focus();
     const done = files.length ? await this.column.acts.sendFiles(files, text, replyTo) : await this.column.say(text, replyTo);
-    // What could not be sent comes back, unless something else was typed meanwhile.
-    if (!done && !this.field.value) this.put(text);
     if (done) {
-      this.tray.clear();
+      this.tray.forget(taken);
       if (this.replyTo === replyTo) this.cancel();
+      return;
     }
+    // What could not be sent comes back, unless something else was typed meanwhile.
+    this.tray.putBack(taken);
+    if (!this.field.value) this.put(text);
   }
 
-  reply(message) {
+  reply(message, { focus = true } = {}) {
     this.editing = null;
     this.replyTo = message;
     this.showStrip(message ? "reply" : "", message && `Reply to ${fullName(sender(message))}`, message);
-    if (message) this.field.focus();
+    if (focus) this.field.focus();
   }
 
   edit(message) {

@@ -1,6 +1,6 @@
 // What a message shows beside its text: pictures, players, files, cards.
 
-import { element, icon, link } from "./dom.js";
+import { element, icon, lasting, link } from "./dom.js";
 import { duration, fullName, kindOf, money, size } from "./format.js";
 import { poll } from "./poll.js";
 
@@ -30,12 +30,12 @@ function photo(sizes, message, { onOpen }) {
     if (made.classList.contains("covered")) made.classList.remove("covered");
     else onOpen(fileUrl(best), label);
   });
-  return made;
+  return lasting(made, best, label, covered);
 }
 
 function player(kind, file, label, extra = {}) {
   const made = element(kind, { src: fileUrl(file), controls: true, preload: "metadata", "aria-label": label, ...extra });
-  return broken(made, `${label}: cannot be played here`);
+  return lasting(broken(made, `${label}: cannot be played here`), file.file_unique_id, label);
 }
 
 function moving(name) {

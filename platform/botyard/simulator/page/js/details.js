@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { button, element, icon, iconButton } from "./dom.js";
 import { at, exactTime, span } from "./format.js";
-import { attempt, toast } from "./toast.js";
+import { attempt, modal, toast } from "./toast.js";
 
 export async function copy(text) {
   try {
@@ -81,10 +81,8 @@ export async function details(message, column) {
   const stamp = element("time", { datetime: at(message.date).toISOString() }, exactTime(message.date));
   const head = element("header", {}, icon("code"), element("h2", { id: "details-title" }, `Message ${message.message_id}`), stamp, close);
   const sheet = element("dialog", { class: "sheet", "aria-labelledby": "details-title" }, head, box);
-  document.body.append(sheet);
-  sheet.addEventListener("close", () => sheet.remove());
   sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
-  sheet.showModal();
+  modal(sheet);
   const query = { bot_id: column.botId, chat_id: column.chatId, message_id: message.message_id };
   const found = await attempt(() => get("/sim/trace", query));
   if (found) draw(box, found, message, column);

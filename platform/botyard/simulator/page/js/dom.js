@@ -70,6 +70,24 @@ export function button(text, onclick, attributes = {}) {
   return made;
 }
 
+const signs = new WeakMap();
+
+// Marks a node in which people do something (tick, play, unfold); `about` is what it shows.
+export function lasting(node, ...about) {
+  signs.set(node, JSON.stringify(about));
+  node.dataset.lasting = "";
+  return node;
+}
+
+// Takes such nodes over from an older drawing, as they are. What plays goes on: the page is not painted in between.
+export function carry(old, made) {
+  const known = [...old.querySelectorAll("[data-lasting]")];
+  for (const node of made.querySelectorAll("[data-lasting]")) {
+    const place = known.findIndex((one) => signs.get(one) === signs.get(node));
+    if (place >= 0) node.replaceWith(...known.splice(place, 1));
+  }
+}
+
 const hue = (id) => Math.abs(Number(id)) % 7;
 
 export function avatar(id, name, kind = "") {

@@ -47,8 +47,9 @@ export function money(amount, currency) {
   }
 }
 
+// Somebody without a name has deleted their account.
 export const fullName = (card) =>
-  card ? [card.first_name ?? card.title, card.last_name].filter(Boolean).join(" ") : "Unknown";
+  card ? [card.first_name ?? card.title, card.last_name].filter(Boolean).join(" ") || "Deleted account" : "Unknown";
 
 export function count(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`;

@@ -28,7 +28,7 @@ export class ChatList {
     if (!chat.inside) return 0;
     const seen = this.app.memory.seen(this.app.session.person.id, keyOf(chat));
     // A chat that began anew has smaller ids than what was seen.
-    const since = seen > (chat.last?.message_id ?? 0) ? 0 : seen;
+    const since = seen > chat.last_message_id ? 0 : seen;
     return chat.incoming.filter((id) => id > since).length;
   }
 

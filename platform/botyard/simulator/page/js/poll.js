@@ -1,6 +1,6 @@
 // Polls and quizzes: voting and results.
 
-import { element } from "./dom.js";
+import { element, lasting } from "./dom.js";
 import { count } from "./format.js";
 
 let number = 0;
@@ -38,7 +38,7 @@ function ballot(asked, message, onVote) {
     event.preventDefault();
     onVote(message, picked());
   });
-  return form;
+  return lasting(form, asked.id, asked.options.map(({ text }) => text), type);
 }
 
 export function poll(asked, message, { onVote }) {

@@ -1,6 +1,7 @@
 // Who the person is, which bots, people and chats there are, and the one feed that tells what changed.
 
 import { get, post } from "./api.js";
+import { fullName } from "./format.js";
 
 const RETRY_AFTER = 1000;
 const BETWEEN_LOOKS = 120;
@@ -27,16 +28,17 @@ export class Session extends EventTarget {
     this.again = false;
   }
 
+  // Makes the person that this browser remembers. Who is there already would lose what is not on the card.
   async introduce() {
-    const { id, name } = this.memory.person;
-    const language = navigator.language.split("-")[0];
-    const card = await post("/sim/people", { id: id || undefined, first_name: name, language_code: language });
-    this.remember(card);
+    const known = this.person ?? this.memory.person;
+    const fresh = known.id ? {} : { language_code: navigator.language.split("-")[0] };
+    const card = { ...fresh, ...known, id: known.id || undefined, first_name: known.first_name || "Alex" };
+    this.remember(await post("/sim/people", card));
   }
 
   remember(card) {
     this.person = card;
-    this.memory.person = { id: card.id, name: card.first_name };
+    this.memory.person = card;
   }
 
   async addPerson(fields) {
@@ -47,14 +49,19 @@ export class Session extends EventTarget {
   }
 
   async become(personId) {
-    const card = this.people.find((other) => other.id === personId);
+    const card = this.card(personId);
     if (!card) return;
     this.remember(card);
     await this.load();
   }
 
+  card(personId) {
+    return this.people.find((other) => other.id === personId);
+  }
+
   named(personId) {
-    return this.people.find((other) => other.id === personId)?.first_name ?? `Person ${personId}`;
+    const card = this.card(personId);
+    return card?.deactivated ? fullName(card) : card?.first_name ?? `Person ${personId}`;
   }
 
   bot(botId) {
@@ -82,18 +89,19 @@ export class Session extends EventTarget {
   }
 
   async read() {
-    if (!this.person) await this.introduce();
-    let found;
-    try {
-      found = await get("/sim/chats", { person_id: this.person.id });
-    } catch (error) {
+    const wanted = this.person ?? this.memory.person;
+    if (!wanted.id) await this.introduce();
+    const ask = () => get("/sim/chats", { person_id: this.person?.id ?? wanted.id });
+    const found = await ask().catch(async (error) => {
       if (error.status !== 404) throw error;
       await this.introduce();
-      found = await get("/sim/chats", { person_id: this.person.id });
-    }
-    if (found.person.id !== this.person.id) return this.read();
+      return ask();
+    });
+    if (this.person && found.person.id !== this.person.id) return this.read();
     Object.assign(this, { people: found.people, peopleTotal: found.people_total, bots: found.bots, chats: found.chats });
-    this.person = found.person;
+    // Another tab may be somebody else meanwhile, so only the first reading is remembered.
+    if (this.person) this.person = found.person;
+    else this.remember(found.person);
     this.dispatchEvent(new Event("directory"));
     return undefined;
   }

@@ -64,8 +64,10 @@ export class Suggestions {
   key(event) {
     if (!this.open) return false;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) this.mark((this.active + step + this.options.length) % this.options.length);
+    const none = this.active < 0 && step < 0 ? 0 : this.active;
+    if (step) this.mark((none + step + this.options.length) % this.options.length);
     else if (event.key === "Escape") this.close();
+    else if (event.key === "Tab" && event.shiftKey) return this.close() ?? false;
     else if (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey)) return this.active >= 0 && this.pick();
     else return false;
     return true;

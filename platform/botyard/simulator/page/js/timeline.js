@@ -1,7 +1,7 @@
 // The conversation: what is placed where, what changed, where it is scrolled.
 
 import { bubble, happened, note } from "./bubble.js";
-import { element, iconButton } from "./dom.js";
+import { carry, element, iconButton } from "./dom.js";
 import { day, sender } from "./format.js";
 import { service } from "./service.js";
 
@@ -94,7 +94,14 @@ export class Timeline {
       const joined = !said && Boolean(before) && sender(before).id === sender(message).id && message.date - before.date < JOINED_WITHIN;
       const full = { ...look, joined, pinned: look.pinned.includes(message.message_id), acts: this.acts };
       const sign = JSON.stringify([group, joined, full.pinned, look.personId]);
-      const make = () => (said ? happened(said, group, this.acts) : bubble(group, full));
+      const make = () => {
+        try {
+          return said ? happened(said, group, this.acts) : bubble(group, full);
+        } catch (error) {
+          console.error(error);
+          return happened(`This message cannot be shown here: ${error.message}`, group, this.acts);
+        }
+      };
       plan.push({ key: `message ${message.message_id}`, sign, make, id: message.message_id });
       before = said ? null : group.at(-1);
       const ids = group.map(({ message_id: id }) => id);
@@ -128,10 +135,12 @@ export class Timeline {
 
   renew(old, made) {
     if (!old) return made;
-    const hadFocus = old.node.contains(document.activeElement);
+    const focused = old.node.contains(document.activeElement) ? document.activeElement : null;
     made.node.classList.add("still");
+    carry(old.node, made.node);
     old.node.replaceWith(made.node);
-    if (hadFocus) (made.node.querySelector("button.inline") ?? made.node).focus({ preventScroll: true });
+    const next = made.node.contains(focused) ? focused : made.node.querySelector("button.inline") ?? made.node;
+    if (focused) next.focus({ preventScroll: true });
     return made;
   }
 

@@ -5,6 +5,22 @@ import { words } from "./api.js";
 
 const SHOWN_FOR = 4500;
 
+// Opens a dialogue as a modal one. Whatever is outside of it can neither be seen nor be read out, so the short
+// messages live in the newest dialogue while there is one.
+export function modal(made) {
+  const move = () => {
+    const home = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+    home.append(document.getElementById("toasts"));
+  };
+  made.addEventListener("close", () => {
+    move();
+    made.remove();
+  });
+  document.body.append(made);
+  made.showModal();
+  move();
+}
+
 export function toast(text, kind = "") {
   const box = document.getElementById("toasts");
   const made = element("div", { class: `toast ${kind}` }, text);
@@ -29,16 +45,12 @@ export function dialogue(title, content, { label = "Close", kind = "" } = {}) {
   const form = element("form", { method: "dialog" }, heading, ...[content].flat());
   if (label) form.append(element("div", { class: "buttons" }, element("button", { class: "primary", value: "ok" }, label)));
   const made = element("dialog", { class: kind, "aria-labelledby": "dialogue-title" }, form);
-  document.body.append(made);
   made.addEventListener("click", (event) => {
     if (event.target === made) made.close("");
   });
-  made.showModal();
+  modal(made);
   const closed = new Promise((resolve) => {
-    made.addEventListener("close", () => {
-      made.remove();
-      resolve(made.returnValue);
-    });
+    made.addEventListener("close", () => resolve(made.returnValue));
   });
   return { made, form, closed };
 }
