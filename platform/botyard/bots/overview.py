@@ -187,7 +187,9 @@ def outbox_lanes(bot_id: int, settings: Settings) -> list[OutboxLane]:
     """The lanes of a bot's outbox in which something waits or is uncertain."""
     with get_sessions("system")() as session:
         rows = session.execute(text(_LANES), {"bot": bot_id}).all()
-    found = []
+    found: list[OutboxLane] = []
+    if not rows:
+        return found
     with redis_of(settings) as redis:
         shut = closed_chats(redis, bot_id)
     for lane, waiting, oldest, error, uncertain, chats in rows:

@@ -129,7 +129,7 @@ def _register(new: NewBot, profile: dict[str, Any], intake: str, settings: Setti
             session.add(_event(bot, "bot.active"))
         bot.kind, bot.queue = new.kind or bot.kind, new.queue or bot.queue
         if new.queue is not None:
-            bot.settings = {**bot.settings, "queue": new.queue}
+            bot.settings = {**(bot.settings or {}), "queue": new.queue}
         bot.api_url, bot.intake = new.api_url, intake
         bot.name, bot.username = profile.get("first_name", ""), profile.get("username", "")
         bot.token_encrypted = seal(new.token)
