@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from typing import Any
 
 import structlog
@@ -33,6 +34,24 @@ async def _count_slowly(update: Update, context: ContextTypes.DEFAULT_TYPE) -> N
 def slow_counter(application: Any) -> None:
     """Counts, and takes its time over it."""
     application.add_handler(MessageHandler(filters.ALL, _count_slowly))
+
+
+async def _sleep(_: Update, __: ContextTypes.DEFAULT_TYPE) -> None:
+    await asyncio.sleep(30)
+
+
+def sleeper(application: Any) -> None:
+    """Waits half a minute for somebody else, without an answer."""
+    application.add_handler(MessageHandler(filters.ALL, _sleep))
+
+
+async def _block(_: Update, __: ContextTypes.DEFAULT_TYPE) -> None:
+    time.sleep(3)  # noqa: ASYNC251 - that is the point
+
+
+def blocker(application: Any) -> None:
+    """Blocks its event loop."""
+    application.add_handler(MessageHandler(filters.ALL, _block))
 
 
 async def _die(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:

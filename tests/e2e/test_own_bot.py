@@ -103,7 +103,7 @@ def test_a_bot_waits_for_the_network_and_then_gets_its_webhook_and_follows_its_h
         run.start()
         changed = telegram.get(f"/bot{TOKEN}/getWebhookInfo")["result"]
         assert changed["url"] == webhook["url"]
-        assert changed["allowed_updates"] == ["chat_member"]
+        assert changed["allowed_updates"] == ["chat_member", "my_chat_member"]
         run.interrupt()
 
         # Without a public address it is fetched again: its webhook was ours, so nobody has to be asked.

@@ -130,9 +130,9 @@ class Yard:
             raise AssertionError((self.folder / "supervisor.log").read_text()[-3000:])
         return (self.folder / "up").exists()
 
-    def add_bot(self, token: str, kind: str, queue: str) -> int:
+    def add_bot(self, token: str, kind: str, queue: str, name: str = "") -> int:
         """Make a bot known to the simulator, and add it as its owner would; its id at Telegram."""
-        name = f"{kind.rpartition(':')[2]}_bot"
+        name = name or f"{kind.rpartition(':')[2]}_bot"
         self.simulator.post("/sim/bots", token=token, username=name, name=name)
         command = [str(Path(sys.executable).parent / "botyard"), "bot", "add", "--kind", kind, "--queue", queue]
         subprocess.run(command, input=token + "\n", env=self.environment, check=True, text=True, capture_output=True)

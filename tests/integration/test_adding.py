@@ -54,7 +54,7 @@ async def test_telegram_is_asked_for_what_the_kept_kind_takes(telegram: Client, 
     await added(telegram, settings, "tests.e2e.bots:echo_of_members", webhook_base_url=base)
     await added(telegram, settings, webhook_base_url=base)
     info = await telegram.get(f"/bot{TOKEN}/getWebhookInfo")
-    assert info["result"]["allowed_updates"] == ["chat_member"]
+    assert info["result"]["allowed_updates"] == ["chat_member", "my_chat_member"]
 
 
 async def test_the_poller_is_loaded_once_there_is_a_bot_to_poll_or_nobody_can_say(

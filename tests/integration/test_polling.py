@@ -168,7 +168,7 @@ async def test_a_bot_of_reactions_is_asked_for_by_its_kind_and_only_then(bench: 
     async with bench.poller():
         await eventually(lambda: bench.reason() == "")
         info = (await bench.client.call("getWebhookInfo"))["result"]
-        assert info["allowed_updates"] == ["chat_member", "edited_message", "message"]
+        assert info["allowed_updates"] == ["chat_member", "edited_message", "message", "my_chat_member"]
 
 
 def takes_members(application: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import orjson
 from sqlalchemy import Text, cast, delete, func, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from botyard.bots.naming import find_bot
@@ -60,7 +61,7 @@ class Selection:
         ids: their numbers; none: any.
         bot: a bot, by any of its names.
         what: updates or sends only.
-        reason: a part of the reason, in any case of letters.
+        reason: a part of the reason or of the cause, in any case of letters.
         replayed: those that were replayed already, too.
     """
 
@@ -73,11 +74,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Letters of one bot with one reason."""
+    """Letters of one bot with one cause."""
 
     bot: str
     what: str
+    cause: str
+    """The kind of error and its place, or the words of the answer; their reason where no cause was noted."""
     reason: str
+    """The latest one's."""
     count: int
     first: datetime
     last: datetime
@@ -116,21 +120,23 @@ class Letter:
 
 
 def groups(selection: Selection) -> list[Group]:
-    """The letters counted by bot and reason, the latest first.
+    """The letters counted by bot and cause, the latest first.
 
     Raises:
         InputError: there is no such bot.
     """
+    cause = func.coalesce(DeadLetter.fingerprint, DeadLetter.reason)
+    latest = func.array_agg(aggregate_order_by(DeadLetter.reason, DeadLetter.id.desc()))[1]
     columns = (
-        Bot.username, DeadLetter.what, DeadLetter.reason, func.count(), func.min(DeadLetter.created_at),
+        Bot.username, DeadLetter.what, cause, latest, func.count(), func.min(DeadLetter.created_at),
         func.max(DeadLetter.created_at), func.max(DeadLetter.id),
     )  # fmt: skip
     with get_sessions("system")() as session:
         chosen = _chosen(session, selection, select(*columns).outerjoin(Bot, Bot.id == DeadLetter.bot_id))
-        grouped = chosen.group_by(DeadLetter.bot_id, Bot.username, DeadLetter.what, DeadLetter.reason)
+        grouped = chosen.group_by(DeadLetter.bot_id, Bot.username, DeadLetter.what, cause)
         return [
-            Group(username or "", what, redact(reason), count, first, last, newest)
-            for username, what, reason, count, first, last, newest in session.execute(
+            Group(username or "", what, redact(shared), redact(reason), count, first, last, newest)
+            for username, what, shared, reason, count, first, last, newest in session.execute(
                 grouped.order_by(func.max(DeadLetter.id).desc()).limit(_MOST_LISTED)
             )
         ]
@@ -283,7 +289,11 @@ def _chosen(session: Session, selection: Selection, query: Any) -> Any:
     if selection.what is not None:
         query = query.where(DeadLetter.what == selection.what)
     if selection.reason is not None:
-        query = query.where(DeadLetter.reason.icontains(selection.reason, autoescape=True))
+        words = selection.reason
+        query = query.where(
+            DeadLetter.reason.icontains(words, autoescape=True)
+            | DeadLetter.fingerprint.icontains(words, autoescape=True)
+        )
     return query if selection.replayed else query.where(DeadLetter.replayed_at.is_(None))
 
 

@@ -11,7 +11,7 @@ _NOBODY = {"id": 1, "is_bot": True, "first_name": "nobody", "username": "nobody_
 
 
 def wanted_updates(kind: str) -> list[str]:
-    """The ``allowed_updates`` of a kind: what its handlers can take.
+    """The ``allowed_updates`` of a kind: what its handlers can take, and what is always wanted.
 
     Args:
         kind: an installed one, or ``package.module:function``.
@@ -21,4 +21,5 @@ def wanted_updates(kind: str) -> list[str]:
     """
     bot = OutboxBot("1:nobody", "http://127.0.0.1:9/bot", AiohttpRequest(1), _NOBODY)
     application = build(find_kind(kind), bot)
-    return update_kinds(chain.from_iterable(application.handlers.values()))
+    # Who blocks a bot, or sends it away, is not written to any more: see botyard.chats.reach.
+    return sorted({*update_kinds(chain.from_iterable(application.handlers.values())), "my_chat_member"})

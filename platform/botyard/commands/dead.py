@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers of letters.")]
 OfBot = Annotated[str | None, typer.Option("--bot", help="Of this bot only.", autocompletion=complete_bot)]
 What = Annotated[Literal["update", "send"] | None, typer.Option(help="Updates only, or sends only.")]
-Reason = Annotated[str | None, typer.Option(help="Those whose reason contains this.")]
+Reason = Annotated[str | None, typer.Option(help="Those whose reason or cause contains this.")]
 Every = Annotated[bool, typer.Option("--all", help="All of them, or all to which --bot, --what and --reason apply.")]
 
 _STAY: "Final[dict[Outcome, str]]" = {
@@ -45,11 +45,11 @@ app = typer.Typer(help="Updates and sends that were given up: dead letters.", no
 @app.command(name="list")
 def list_letters(
     *, bot: OfBot = None, what: What = None, reason: Reason = None,
-    each: Annotated[bool, typer.Option("--each", help="A line for each letter, not for each reason.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="A line for each letter, not for each cause.")] = False,
     replayed: Annotated[bool, typer.Option("--replayed", help="Those that were replayed already, too.")] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """List what was given up, counted by bot and reason."""
+    """List what was given up, counted by bot and cause."""
     from botyard.bots.dead_letters import Selection, groups, letters  # noqa: PLC0415
 
     attached()
