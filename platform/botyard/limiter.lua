@@ -14,6 +14,11 @@ local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
 local permits = string.format('%d', T[1] * 1000000 + T[2])
 local ahead = {}
 
+-- A channel that is known by its name and by its id is one chat.
+local function known_as(chat)
+  return string.sub(chat, 1, 1) == '@' and redis.call('HGET', 'by:names:' .. bot, chat) or chat
+end
+
 local function moment(key)
   return tonumber(redis.call('GET', key) or '0')
 end
@@ -32,7 +37,7 @@ end
 
 local answer = { permits }
 for i = 9, #ARGV, 4 do
-  local chat, budget, rate, weight = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local chat, budget, rate, weight = known_as(ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
   local first = string.sub(chat, 1, 1)
   local group = first == '-' or first == '@'
   local key = base .. ':' .. budget .. ':' .. chat

@@ -71,6 +71,7 @@ class Limiter:
     """
 
     def __init__(self, redis: "Redis", settings: Settings, window: float = 60.0) -> None:
+        self._redis = redis
         folder = files("botyard")
         self._reserve, self._late, self._close, self._follow = (
             redis.register_script((folder / f"{name}.lua").read_text(encoding="utf-8"))
@@ -99,6 +100,7 @@ class Limiter:
         """
         if method.startswith("answer"):
             return Permission("", _NONE)
+        chat = named(chat)
         if method.startswith(("send", "copy", "forward")) and method != "sendChatAction":
             rate = (_PAID if paid else _BULK) if lane is Lane.BULK else _NONE
             return Permission(chat, _MESSAGES, rate, self._forward if method.startswith("forward") else 1)
@@ -134,8 +136,17 @@ class Limiter:
         Returns:
             Whether the whole bot is closed until then, because several of its chats were refused within a while.
         """
-        return bool(await self._close(args=(bot, chat, int(seconds * 1000), *self._closing)))
+        return bool(await self._close(args=(bot, named(chat), int(seconds * 1000), *self._closing)))
+
+    async def learn(self, bot: int, name: str, chat: str) -> None:
+        """A channel's ``@name`` means this id: from now on both have one budget and one closing."""
+        await self._redis.hset(f"by:names:{bot}", named(name), chat)
 
     async def follow(self, bot: int, old: str, new: str) -> None:
         """A group became a supergroup: what was sent to it counts there, and so does its closing."""
         await self._follow(args=(bot, old, new))
+
+
+def named(chat: str) -> str:
+    """A chat as it is counted: names of channels are the same in any case of letters."""
+    return chat.lower() if chat.startswith("@") else chat

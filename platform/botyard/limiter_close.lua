@@ -7,6 +7,8 @@ local now = T[1] * 1000 + T[2] / 1000
 local bot, chat, ms, chats, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local shut, refused = 'by:closed:' .. bot, 'by:refused:' .. bot
 
+if string.sub(chat, 1, 1) == '@' then chat = redis.call('HGET', 'by:names:' .. bot, chat) or chat end
+
 local function close(member)
   redis.call('ZADD', shut, 'GT', now + ms, member)
   redis.call('PEXPIRE', shut, math.max(redis.call('PTTL', shut), math.ceil(ms) + 1000))

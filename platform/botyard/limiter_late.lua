@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- A permit is used later than it was given for: what follows it moves by as much.
 -- ARGV: bot, chat, budget, rate, weight, the permit's name, milliseconds.
-local base, late = 'by:lim:' .. ARGV[1], tonumber(ARGV[7])
-local chat, budget, rate = ARGV[2], ARGV[3], ARGV[4]
+local bot, chat, budget, rate, late = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[7])
+local base = 'by:lim:' .. bot
+if string.sub(chat, 1, 1) == '@' then chat = redis.call('HGET', 'by:names:' .. bot, chat) or chat end
 local first = string.sub(chat, 1, 1)
 
 local function shift(key)

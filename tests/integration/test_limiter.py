@@ -250,3 +250,14 @@ async def test_it_works_in_a_redis_that_takes_no_more(limiter_with: Make, valkey
         assert await limiter.close(BOT, PRIVATE, 1) is False
     finally:
         valkey.config_set("maxmemory", "0")
+
+
+async def test_a_channel_has_one_budget_under_its_name_and_its_id(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_group_per_minute=2)
+    await limiter.learn(BOT, "@News", GROUP)
+    wanted = [limiter.permission("sendMessage", chat, Lane.REPLY) for chat in ("@news", GROUP, "@NEWS")]
+    permits = await limiter.reserve(BOT, wanted)
+    assert [permit.granted for permit in permits] == [True, True, False]
+    await limiter.close(BOT, "@news", 60)
+    (closed,) = await limiter.reserve(BOT, [Permission(GROUP, "")])
+    assert closed.wait > 59

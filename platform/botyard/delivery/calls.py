@@ -61,7 +61,7 @@ class ApiClient:
         except Exception as error:  # noqa: BLE001 - an answer unlike any of the Bot API's; one row must not end them all
             return self._judge(row, Unanswered(f"an answer that makes no sense ({type(error).__name__})"), api_url)
         self._note_answer(api_url)
-        return Result(row.id, row.attempt, "sent", _message_id(answer))
+        return Result(row.id, row.attempt, "sent", _message_id(answer), chat_id=_chat_id(answer))
 
     def _note_answer(self, api_url: str) -> None:
         self._answered[api_url] = time.monotonic()
@@ -139,6 +139,12 @@ def wait_of(error: RetryAfter) -> float:
 def _message_id(answer: Any) -> int | None:
     found = answer.get("message_id") if isinstance(answer, dict) else None
     return found if type(found) is int and 0 < found < _LARGEST_ID else None
+
+
+def _chat_id(answer: Any) -> int | None:
+    chat = answer.get("chat") if isinstance(answer, dict) else None
+    found = chat.get("id") if isinstance(chat, dict) else None
+    return found if type(found) is int and abs(found) < _LARGEST_ID else None
 
 
 def with_real_ids(params: dict[str, Any], real: Mapping[tuple[int, int], int | None]) -> dict[str, Any] | None:

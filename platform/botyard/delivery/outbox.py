@@ -149,6 +149,8 @@ class Result:
     error: str | None = None
     counted: bool = False
     uncertain: bool = False
+    chat_id: int | None = None
+    """The chat of the sent message, by Telegram's own id."""
     flood_seconds: float | None = None
     """For how long Telegram closed the chat (429)."""
     unreachable: bool = False

@@ -1,6 +1,7 @@
 """One slice's way from claimed rows to results: real ids, permits, calls. See docs/delivery.md."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,6 +127,7 @@ class Sender:
         result = await self._api.send(row, ready.params, self.bot.api_url, self._token)
         if result.verdict == "sent":
             self._count(row)
+            await self._learn(row, result)
         else:
             log.warning(
                 "send_failed", bot=self.bot.id, row=row.id, method=row.method, verdict=result.verdict,
@@ -140,6 +142,12 @@ class Sender:
                 # What became of the row stands all the same; the next refusal tells it again.
                 log.warning("refusal_not_followed", bot=self.bot.id, row=row.id, error=type(trouble).__name__)
         return result
+
+    async def _learn(self, row: Row, result: Result) -> None:
+        """A channel can be written to by its name as well: both are one chat to the limits."""
+        if row.chat.startswith("@") and result.chat_id is not None:
+            with contextlib.suppress(RedisError):
+                await self._limiter.learn(self.bot.id, row.chat, str(result.chat_id))
 
     def _count_end(self, row: Row, result: Result) -> None:
         if result.verdict in _GIVEN_UP:
