@@ -209,7 +209,7 @@ async def test_a_permit_used_late_moves_what_follows(limiter_with: Make) -> None
     await asyncio.sleep(0.3)
     for permit in permits:
         await limiter.come(BOT, permit)
-    late = time.monotonic() - permits[0].at
+    late = 0.3
     after = await limiter.reserve(BOT, [bulk("3"), message("2"), message(GROUP)])
     assert after[0].at - permits[0].at >= late + 1 / 30 - 0.002
     assert after[1].at - permits[1].at >= 1 + late
