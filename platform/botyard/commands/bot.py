@@ -90,6 +90,33 @@ def add(
     print(f"@{added.username} is connected by {how}, as bot {added.id}.")  # noqa: T201
 
 
+@app.command(name="set")
+def set_bot(
+    bot: BotName,
+    *,
+    answer_callbacks: Annotated[
+        bool | None,
+        typer.Option("--answer-callbacks/--leave-callbacks", help="Answer presses that its handlers leave unanswered."),
+    ] = None,
+    repeat_uncertain: Annotated[
+        bool | None,
+        typer.Option("--repeat-uncertain/--leave-uncertain", help="Make a send of unknown outcome again."),
+    ] = None,
+    queue: Annotated[
+        Literal["updates", "slow", "auto"] | None, typer.Option(help="Its pool; auto: where its pace puts it.")
+    ] = None,
+    share: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="Slices of it under way at once; 0: the setting SHARE.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose how a bot is served; without options, show what is chosen."""
+    from botyard.bots.preferences import Preferences, prefer  # noqa: PLC0415
+
+    wanted = Preferences(answer_callbacks, repeat_uncertain, queue, share)
+    show_one(prefer(bot, wanted, attached()), as_json=as_json)
+
+
 @app.command()
 def remove(bot: BotName, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a bot with its history, memory and waiting updates; at Telegram only our webhook is taken away."""
