@@ -9,6 +9,10 @@ local shut, refused = 'by:closed:' .. bot, 'by:refused:' .. bot
 
 if string.sub(chat, 1, 1) == '@' then chat = redis.call('HGET', 'by:names:' .. bot, chat) or chat end
 
+-- by:closed tells which bots have something closed, and until when.
+redis.call('ZREMRANGEBYSCORE', 'by:closed', '-inf', now)
+redis.call('ZADD', 'by:closed', 'GT', now + ms, bot)
+
 local function close(member)
   redis.call('ZADD', shut, 'GT', now + ms, member)
   redis.call('PEXPIRE', shut, math.max(redis.call('PTTL', shut), math.ceil(ms) + 1000))

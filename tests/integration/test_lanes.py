@@ -1,5 +1,6 @@
 """What waits, for what, and the way of one update: what the operator is shown."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +10,8 @@ from botyard.bots.tracing import trace
 from botyard.errors import InputError
 from botyard.settings import Settings
 from botyard.telemetry import metrics
-from tests.factories import make_bot, message
+from botyard.web.health import _closed_gauges, _outbox_gauges
+from tests.factories import TELEGRAM_ID, make_bot, message
 from tests.integration.fake_api import FakeApi, error, fake_api
 from tests.integration.outbox_tools import add_row
 from tests.integration.rig import Rig, rig
@@ -112,3 +114,24 @@ async def test_a_number_that_nobody_knows_is_said_to_be_unknown(yard: Rig) -> No
     make_bot()
     with pytest.raises(InputError, match="no update and no message 77"):
         trace(yard.settings, 77)
+
+
+async def test_prometheus_is_told_what_waits_and_what_is_closed(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(api_url=api.url)
+    other = make_bot(TELEGRAM_ID + 1, api_url=api.url)
+    for chat in (5, 6, 7):
+        api.refusing[chat] = error(429, "Too Many Requests: retry after 60", retry_after=60)
+        add_row(yard.services, bot, chat_key=str(chat), params={"chat_id": chat, "text": "x"})
+    add_row(yard.services, other, chat_key="5", lane=3)
+    await yard.deliver(bot)
+    await yard.deliver(other)
+    found = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in [*await _closed_gauges(yard.host.redis), *_outbox_gauges()]
+        for sample in family.samples
+    }
+    assert found["closed_chats", ("bot", str(bot.id))] == 3
+    assert (found["bot_closed", ("bot", str(bot.id))], found["bot_closed", ("bot", str(other.id))]) == (1, 0)
+    assert found["closed_opens_timestamp_seconds", ("bot", str(bot.id))] > time.time() + 50
+    assert found["outbox_rows", ("lane", "reply"), ("waits_for", "trouble")] == 3
+    assert found["outbox_rows", ("lane", "bulk"), ("waits_for", "trouble")] == 1

@@ -1,5 +1,6 @@
 """One call of the Bot API for one outbox row, and what its answer means. See docs/delivery.md."""
 
+import random
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from db.engine import storable
 
 _MAX_FAILURES: Final = 3
 _LONGEST_WAIT: Final = 30.0
+_JITTER: Final = 0.2
 _HEALTHY_SECONDS: Final = 30.0
 # A token that was replaced a moment ago is known to every process within five seconds (botyard.hosting).
 _UNAUTHORIZED_SECONDS: Final = 6.0
@@ -114,7 +116,9 @@ class ApiClient:
         return Result(row.id, row.attempt, "retry", due_in=wait, error=text, counted=counted, cause="trouble")
 
     def _wait(self, tries: int) -> float:
-        return min(self._backoff * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT)
+        # Rows that failed together must not come back together.
+        jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+        return min(self._backoff * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT) * jitter
 
 
 def _refused(row: Row, error: TelegramError, text: str) -> Result:

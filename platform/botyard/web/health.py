@@ -23,9 +23,12 @@ router = APIRouter()
 
 _BOTS_LOOKED_AT: Final = 1000
 _OUTBOX = """
-SELECT lane, count(*), extract(epoch FROM clock_timestamp() - min(created_at)) FROM outbox
- WHERE state IN ('queued', 'retry', 'sending') GROUP BY lane
+SELECT lane, CASE state WHEN 'queued' THEN CASE WHEN due > now() THEN 'permit' ELSE 'turn' END
+                        WHEN 'retry' THEN 'trouble' ELSE 'sending' END,
+       count(*), extract(epoch FROM clock_timestamp() - min(created_at)) FROM outbox
+ WHERE state IN ('queued', 'retry', 'sending') GROUP BY 1, 2
 """
+_CAUSES: Final = ("turn", "permit", "trouble", "sending")
 
 
 @router.get("/health")
@@ -68,7 +71,7 @@ async def show_metrics(request: Request) -> Response:
     redis = request.app.state.redis
     try:
         stored = await redis.hgetall(metrics.HASH)
-        found = [*metrics.families(stored), *await _mailbox_gauges(redis)]
+        found = [*metrics.families(stored), *await _mailbox_gauges(redis), *await _closed_gauges(redis)]
         found += await asyncio.get_running_loop().run_in_executor(None, _outbox_gauges)
     except (RedisError, SQLAlchemyError) as error:
         raise HTTPException(503, "what is counted cannot be read now") from error
@@ -117,13 +120,30 @@ async def _mailbox_gauges(redis: "Redis") -> list[Metric]:
     return [depth, age]
 
 
+async def _closed_gauges(redis: "Redis") -> list[Metric]:
+    """What Telegram closed with 429; for each bot the second at which the last of it opens."""
+    chats = GaugeMetricFamily("closed_chats", "Chats that Telegram closed with 429", labels=["bot"])
+    whole = GaugeMetricFamily("bot_closed", "1 while Telegram has closed the whole bot", labels=["bot"])
+    opens = GaugeMetricFamily("closed_opens_timestamp_seconds", "When the last of them opens", labels=["bot"])
+    now = time.time() * 1000
+    bots: list[Any] = await redis.zrangebyscore("by:closed", now, "+inf", withscores=True, start=0, num=_BOTS_LOOKED_AT)
+    for bot, until in ((raw.decode(), score) for raw, score in bots):
+        key = f"by:closed:{bot}"
+        itself = float(await redis.zscore(key, "") or 0)
+        whole.add_metric([bot], float(itself > now))
+        chats.add_metric([bot], await redis.zcount(key, now, "+inf") - (itself > now))
+        opens.add_metric([bot], until / 1000)
+    return [chats, whole, opens]
+
+
 def _outbox_gauges() -> list[Metric]:
-    rows = GaugeMetricFamily("outbox_rows", "Calls of the Bot API still to be made", labels=["lane"])
+    rows = GaugeMetricFamily("outbox_rows", "Calls of the Bot API still to be made", labels=["lane", "waits_for"])
     age = GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest of them", labels=["lane"])
     with get_engine("system").connect() as connection:
-        found = {lane: (count, seconds) for lane, count, seconds in connection.exec_driver_sql(_OUTBOX)}
+        found = {(lane, cause): (count, seconds) for lane, cause, count, seconds in connection.exec_driver_sql(_OUTBOX)}
     for lane in Lane:
-        count, seconds = found.get(int(lane), (0, 0))
-        rows.add_metric([lane.name.lower()], count)
-        age.add_metric([lane.name.lower()], float(seconds))
+        waiting = [found.get((int(lane), cause), (0, 0)) for cause in _CAUSES]
+        for cause, (count, _) in zip(_CAUSES, waiting, strict=True):
+            rows.add_metric([lane.name.lower(), cause], count)
+        age.add_metric([lane.name.lower()], max(float(seconds) for _, seconds in waiting))
     return [rows, age]
