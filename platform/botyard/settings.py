@@ -117,8 +117,8 @@ class Settings(BaseSettings):
     slice_chats: int = Field(32, ge=1)
     max_attempts: int = Field(3, ge=1)
     backoff_seconds: float = Field(2.0, gt=0)
-    share: int = Field(2, ge=1)
-    """Tickets of one bot in flight at most."""
+    share: int = Field(1, ge=1)
+    """Tickets of one bot in flight at most: half of the workers' children, so that no bot holds them all."""
     mailbox_cap: int = Field(10_000, ge=1)
     """Updates waiting in all mailboxes of one bot; beyond it its webhook answers 503."""
     api_timeout_seconds: float = Field(8.0, gt=0)

@@ -28,6 +28,7 @@ from tests.services import Services
 
 PACE = {
     "backoff_seconds": 0.02,
+    "share": 2,
     "handler_timeout_seconds": 0.3,
     "api_timeout_seconds": 0.3,
     "limit_private_burst": 1000,  # the limiter has tests of its own

@@ -19,7 +19,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_without_a_setting_everything_has_its_default() -> None:
     settings = read_settings()
-    assert (settings.lease_seconds, settings.max_attempts, settings.share) == (9.0, 3, 2)
+    assert (settings.lease_seconds, settings.max_attempts, settings.share) == (9.0, 3, 1)
 
 
 @pytest.mark.parametrize(
