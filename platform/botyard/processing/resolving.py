@@ -386,6 +386,7 @@ def _as_row(send: Send) -> dict[str, Any]:
     update_id, n = (None, None) if send.after is None else of_provisional_id(send.after)
     return {
         "method": send.method,
+        "n": send.n,
         "params": send.params,
         "chat": send.chat_key,
         "lane": int(send.lane),
