@@ -21,6 +21,9 @@ RUN groupadd --system --gid 10001 botyard \
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --no-deps /wheels/*.whl
 
+# A volume that is mounted here for the first time takes over its owner.
+RUN install -d -o botyard -g botyard -m 0700 /var/lib/botyard/media
+
 # For the `alembic` command; `botyard migrate` brings its own.
 WORKDIR /app
 COPY alembic.ini ./

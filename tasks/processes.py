@@ -25,7 +25,8 @@ from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
-from botyard.processing.retention import prune
+from botyard.media.store import store_of
+from botyard.processing.retention import prune, prune_media
 from botyard.processing.slice import Slice, Tools
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
@@ -97,7 +98,7 @@ class WorkerProcess:
 
     def prune(self) -> int:
         """Forget what only served to recognise repetitions."""
-        return prune()
+        return prune() + prune_media(store_of(self.settings), self.settings.media_keep_hours)
 
     def repair(self) -> None:
         """Every sweep once: what the clocks do, for when there is none."""

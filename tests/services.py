@@ -23,7 +23,18 @@ ROOT = Path(__file__).parent.parent
 PASSWORD = "not-a-secret"  # of throw-away servers on the loopback
 _READY_SECONDS = 60
 _STOP_SECONDS = 20
-_EMPTIED = ("bots", "bot_identities", "chats", "inbox", "conversations", "messages", "dead_letters", "outbox", "events")
+_EMPTIED = (
+    "bots",
+    "bot_identities",
+    "chats",
+    "inbox",
+    "conversations",
+    "messages",
+    "media",
+    "dead_letters",
+    "outbox",
+    "events",
+)
 
 Server = PostgresServer | ValkeyServer
 

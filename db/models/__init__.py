@@ -4,6 +4,7 @@ from db.models.base import Base
 from db.models.bots import Bot, BotIdentity, Customer
 from db.models.chats import Chat
 from db.models.events import Event
+from db.models.media import Media
 from db.models.outbox import OutboxRow
 from db.models.updates import Conversation, DeadLetter, InboxRow, Message
 
@@ -17,6 +18,7 @@ __all__ = [
     "DeadLetter",
     "Event",
     "InboxRow",
+    "Media",
     "Message",
     "OutboxRow",
 ]

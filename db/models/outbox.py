@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, BotOwned, Created
@@ -37,7 +37,7 @@ class OutboxRow(BotOwned, Created, Base):
     """The Telegram bot whose update caused the row; update ids mean something only together with it."""
     update_id: Mapped[int | None]
     n: Mapped[int | None]
-    """Which send of its update this is, from 1."""
+    """Which message of its update this is, from 1; of an album the first one."""
     lane: Mapped[int] = mapped_column(SmallInteger)
     """0 urgent, 1 reply, 2 scheduled, 3 bulk."""
     after_id: Mapped[int | None]
@@ -60,5 +60,7 @@ class OutboxRow(BotOwned, Created, Base):
     waits: Mapped[dict[str, Any] | None]
     """For what it has waited, and for how many seconds: ``permit``, ``flood`` (429) or ``trouble``."""
     message_id: Mapped[int | None]
+    message_ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    """Of an album: its messages' ids, beside the first one above. Their numbers are ``n``, ``n`` + 1 and so on."""
     error: Mapped[str | None]
     resolved_at: Mapped[datetime | None]

@@ -20,6 +20,7 @@ from botyard.errors import InputError
 from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
+from botyard.media.store import store_of
 from botyard.settings import Settings
 from botyard.telegram.address import base_url
 from botyard.telegram.application import YardApplication, build, find_kind
@@ -50,6 +51,7 @@ class Host:
         self._redis = Redis.from_url(
             settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5, health_check_interval=25
         )
+        self.media = store_of(settings)
         self.mailboxes = Mailboxes(self._redis, times_of(settings))
         self.limiter = Limiter(self._redis, settings)
         self._bots: dict[tuple[str, int], tuple[float, ServedBot | None]] = {}
@@ -128,7 +130,8 @@ class Host:
             "can_join_groups": True,
         }
         token = open_sealed(bot.token_encrypted)
-        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile, audience_of(self.settings))
+        audience = audience_of(self.settings)
+        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile, audience, self.media)
         application = build(find_kind(bot.kind), outbox_bot)
         await application.initialize()
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)

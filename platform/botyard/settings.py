@@ -123,6 +123,20 @@ class Settings(BaseSettings):
     """Updates waiting in all mailboxes of one bot; beyond it its webhook answers 503."""
     api_timeout_seconds: float = Field(8.0, gt=0)
 
+    # --- files that bots send, until they are sent ---
+    media_dir: Path | None = None
+    """The folder that all processes share; none: ``media`` in ``state_dir``."""
+    media_max_bytes: int = Field(52_428_800, ge=1)
+    """The largest file that is kept; Telegram has limits of its own."""
+    media_keep_hours: int = Field(48, ge=2)
+    """How long content is kept that nobody sends any more."""
+    media_s3_url: str | None = None
+    """A server that speaks S3, for processes on several machines; none: the folder."""
+    media_s3_bucket: str | None = None
+    media_s3_region: str = "us-east-1"
+    media_s3_access_key: SecretStr | None = None
+    media_s3_secret_key: SecretStr | None = None
+
     # --- watching ---
     failure_notes_url: str | None = None
     """Where a note about each failed handler is posted to: the simulator's page shows it beside the chat."""
@@ -161,6 +175,11 @@ class Settings(BaseSettings):
     def test_chat_ids(self) -> list[str]:
         """The chats of ``TEST_CHATS``."""
         return [chat.strip() for chat in (self.test_chats or "").split(",") if chat.strip()]
+
+    @property
+    def media_folder(self) -> Path:
+        """Where files are kept, unless in a bucket."""
+        return self.media_dir or self.state_dir / "media"
 
     @field_validator("secret_key")
     @classmethod

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 Responder = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
@@ -17,6 +18,8 @@ class Call:
     method: str
     params: dict[str, Any]
     token: str
+    files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
+    """Name, type and content of what was uploaded, by field."""
 
 
 @dataclass
@@ -34,22 +37,49 @@ class FakeApi:
         return [call.params["text"] for call in self.calls if "text" in call.params]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        params = json.loads(body) if body and request.content_type == "application/json" else {}
-        self.calls.append(Call(request.match_info["method"], params, request.match_info["token"]))
+        params, files = await read_params(request)
+        call = Call(request.match_info["method"], params, request.match_info["token"], files)
+        self.calls.append(call)
         responder = self.refusing.get(params.get("chat_id", 0)) or (self.script.pop(0) if self.script else None)
         if responder is not None:
             return await responder(request, params)
-        return self.sent(params)
+        return self.sent(params, call.method)
 
-    def sent(self, params: dict[str, Any]) -> web.Response:
+    def sent(self, params: dict[str, Any], method: str = "") -> web.Response:
+        kinds = [method.removeprefix("send").lower()]
+        if method == "sendMediaGroup":
+            kinds = [item["type"] for item in params["media"]]
+        messages = [self._message(params, kind) for kind in kinds]
+        return web.json_response({"ok": True, "result": messages if method == "sendMediaGroup" else messages[0]})
+
+    def _message(self, params: dict[str, Any], kind: str) -> dict[str, Any]:
         self.last_id += 1
-        result: Any = {
+        file = {"file_id": f"id-{self.last_id}"}
+        return {
             "message_id": self.last_id,
             "date": 1,
             "chat": {"id": params.get("chat_id", 0), "type": "private"},
+            kind: [{"file_id": f"small-{self.last_id}"}, file] if kind == "photo" else file,
         }
-        return web.json_response({"ok": True, "result": result})
+
+
+async def read_params(request: web.Request) -> tuple[dict[str, Any], dict[str, tuple[str, str, bytes]]]:
+    """The parameters of a call and the files of its form; a form's numbers and lists are read as JSON."""
+    params: dict[str, Any] = {}
+    files: dict[str, tuple[str, str, bytes]] = {}
+    if request.content_type != "multipart/form-data":
+        body = await request.read()
+        return (json.loads(body) if body and request.content_type == "application/json" else {}), files
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
+        assert part.name
+        content = bytes(await part.read())
+        if part.filename is not None:
+            files[part.name] = (part.filename, part.headers["Content-Type"], content)
+        else:
+            text = content.decode()
+            params[part.name] = json.loads(text) if re.match(r"-?\d+$|[\[{]", text) else text
+    return params, files
 
 
 def error(status: int, description: str, **parameters: Any) -> Responder:
@@ -109,7 +139,7 @@ async def silence(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
 @asynccontextmanager
 async def fake_api() -> AsyncIterator[FakeApi]:
     api = FakeApi()
-    application = web.Application(client_max_size=10_000_000)
+    application = web.Application(client_max_size=100_000_000)
     application.router.add_route("*", "/bot{token}/{method}", api.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()

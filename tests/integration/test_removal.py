@@ -18,6 +18,8 @@ from botyard.bots.routing import publish, publish_all
 from botyard.bots.services import NewBot, add_bot
 from botyard.errors import InputError
 from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket
+from botyard.media.attached import Attached
+from botyard.media.known import KnownFiles
 from botyard.processing import store
 from botyard.processing.store import Verdict
 from botyard.settings import Settings
@@ -28,7 +30,9 @@ from tests.integration.fake_api import FakeApi, error, fake_api
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
-TABLES = ("bots", "bot_identities", "inbox", "conversations", "messages", "dead_letters", "outbox")
+TABLES = ("bots", "bot_identities", "inbox", "conversations", "messages", "media", "dead_letters", "outbox")
+
+FILE = Attached("photo", "0" * 64, "a.jpg", "image/jpeg", 5, "photo", "photo", 0)
 
 
 @pytest.fixture
@@ -70,6 +74,7 @@ async def filled(yard: Rig, bot: ServedBot) -> None:
     await yard.settle(sending=False)
     store.commit(bot, bot.telegram_id, [resolution(3, guards=[guard(state={"data": {}})], sends=[send()])])
     await yard.give(bot, message(4, "waits"))
+    KnownFiles(bot.id, 1).remember([(FILE, "an-id")])
     await yard.limiter.close(bot.id, "5", 60)
     yard.keeper.wake(bot.id)
 
@@ -175,6 +180,8 @@ def test_nothing_is_written_for_a_bot_without_a_row(clean: Services) -> None:
     clean.superuser(f"DELETE FROM bots WHERE id = {bot.id}")  # noqa: S608
     (decided,) = store.commit(bot, bot.telegram_id, [resolution(1, guards=[guard(state={"data": {}})], sends=[send()])])
     assert decided.verdict is Verdict.GONE
+    KnownFiles(bot.id, 1).remember([(FILE, "an-id")])
+    assert clean.superuser("SELECT count(*) FROM media") == [(0,)]
     assert clean.superuser("SELECT count(*) FROM inbox") == [(0,)]
     assert clean.superuser("SELECT count(*) FROM outbox") == [(0,)]
 

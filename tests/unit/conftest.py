@@ -1,10 +1,12 @@
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from telegram import Update
 from telegram.request import BaseRequest
 
+from botyard.media.store import FolderStore
 from botyard.telegram.application import Kind, YardApplication, build
 from botyard.telegram.outbox_bot import OutboxBot
 from botyard.telegram.run import Memory, UpdateRun
@@ -61,12 +63,12 @@ Start = Callable[[Callable[[Any], None]], Awaitable[Talk]]
 
 
 @pytest.fixture
-def talk_with() -> Start:
+def talk_with(tmp_path: Path) -> Start:
     """An initialised application of a kind, without a network."""
 
     async def start(kind: Callable[[Any], None]) -> Talk:
         network = NoNetwork()
-        bot = OutboxBot(TOKEN, "http://127.0.0.1:1/bot{token}", network, PROFILE)
+        bot = OutboxBot(TOKEN, "http://127.0.0.1:1/bot{token}", network, PROFILE, media=FolderStore(tmp_path, 1000))
         application = build(cast("Kind", kind), bot)
         await application.initialize()
         return Talk(application, network)

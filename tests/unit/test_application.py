@@ -49,12 +49,12 @@ async def test_an_edited_provisional_message_keeps_its_id(talk_with: Start) -> N
 async def test_what_needs_an_answer_goes_to_telegram_at_once(talk_with: Start) -> None:
     async def handler(update: Any, context: Any) -> None:
         await context.bot.send_chat_action(update.effective_chat.id, "typing")
-        await context.bot.send_photo(update.effective_chat.id, photo=b"bytes of a picture")
-        await context.bot.send_photo(update.effective_chat.id, photo="a-file-id")
+        await context.bot.send_dice(update.effective_chat.id)
+        await context.bot.set_chat_photo(update.effective_chat.id, b"bytes of a picture")
 
     talk, run = await run_handler(talk_with, handler)
-    assert [name for name, _ in talk.network.calls] == ["sendChatAction", "sendPhoto"]
-    assert [(send.method, send.params["photo"]) for send in run.sends] == [("sendPhoto", "a-file-id")]
+    assert [name for name, _ in talk.network.calls] == ["sendChatAction", "sendDice", "setChatPhoto"]
+    assert run.sends == []
 
 
 async def test_media_given_by_id_are_queued_as_plain_values(talk_with: Start) -> None:

@@ -145,7 +145,7 @@ def test_the_image_runs_as_an_unprivileged_user_and_builds_nothing_in_its_last_s
 
 
 def test_the_example_of_an_environment_shows_every_setting_and_invents_none() -> None:
-    shown = re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE)
+    shown = re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", read(".env.example"), re.MULTILINE)
     fields = {name.upper(): field.default for name, field in Settings.model_fields.items()}
     names = [name for name, _ in shown]
     assert len(names) == len(set(names))
@@ -157,7 +157,7 @@ def test_the_example_of_an_environment_shows_every_setting_and_invents_none() ->
 
 
 def test_the_example_of_an_environment_contains_no_secret() -> None:
-    found = dict(re.findall(r"^([A-Z][A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
+    found = dict(re.findall(r"^([A-Z][A-Z0-9_]+)=(.*)$", read(".env.example"), re.MULTILINE))
     assert found == dict.fromkeys(REQUIRED, "")
 
 

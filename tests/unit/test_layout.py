@@ -21,12 +21,18 @@ NO_ROOM_FOR = {"utils", "util", "helpers", "helper", "common", "misc"}
 # The system role sees every customer: whoever uses it is named here.
 MAY_SEE_EVERY_CUSTOMER = {
     "platform/botyard/bots/dead_letters.py",
+    "platform/botyard/bots/lanes.py",
     "platform/botyard/bots/naming.py",
     "platform/botyard/bots/overview.py",
+    "platform/botyard/bots/preferences.py",
+    "platform/botyard/bots/queues.py",
     "platform/botyard/bots/registry.py",
     "platform/botyard/bots/removal.py",
     "platform/botyard/bots/services.py",
+    "platform/botyard/bots/stopping.py",
+    "platform/botyard/bots/tracing.py",
     "platform/botyard/delivery/outbox.py",
+    "platform/botyard/delivery/unanswered.py",
     "platform/botyard/processing/retention.py",
     "platform/botyard/web/health.py",
 }

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from botyard.delivery.calls import with_real_ids
 from botyard.telegram.outbox_bot import provisional_ids
-from botyard.telegram.run import UpdateRun, of_provisional_id, provisional_id
+from botyard.telegram.run import Lane, Send, UpdateRun, of_provisional_id, provisional_id
 
 LARGEST = 2**53 - 1
 update_ids = st.integers(min_value=-LARGEST, max_value=LARGEST)
@@ -29,10 +29,12 @@ def test_more_sends_than_can_be_numbered_are_refused() -> None:
         provisional_id(7, 4096)
 
 
-def test_the_last_provisional_id_counts_the_sends_of_the_update() -> None:
+def test_the_last_provisional_id_counts_the_messages_of_the_update() -> None:
     run = UpdateRun(12, "5")
-    run.sends.extend([None, None])  # type: ignore[list-item]
-    assert of_provisional_id(run.last_provisional_id()) == (12, 2)
+    for items in (1, 3, 2):
+        run.queue(Send("x", {}, "5", Lane.REPLY, after=None, items=items))
+    assert of_provisional_id(run.last_provisional_id()) == (12, 5)
+    assert [of_provisional_id(number) for number in run.last_provisional_ids()] == [(12, 5), (12, 6)]
 
 
 FIRST, SECOND = provisional_id(10, 1), provisional_id(10, 2)

@@ -61,7 +61,7 @@ def test_every_answer_that_is_made_up_can_be_read() -> None:
     found = _answers()
     assert {"answerWebAppQuery", "uploadStickerFile", "postStory", "createInvoiceLink"} <= {name for name, _ in found}
     for method, kind in found:
-        answer = stand_in(method, params, -5)
+        answer = stand_in(method, params, [-5])
         if kind == "str":
             assert isinstance(answer, str), method
         elif kind.startswith("tuple["):

@@ -20,7 +20,7 @@ from telegram.error import (
 
 from botyard.delivery.outbox import Result, Row, Verdict
 from botyard.telegram.address import method_url
-from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered
+from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered, UploadBody
 from botyard.telegram.run import of_provisional_id
 from botyard.telemetry.fingerprints import of_words
 from botyard.telemetry.redaction import redact
@@ -55,15 +55,26 @@ class ApiClient:
 
     async def send(self, row: Row, params: Mapping[str, Any], api_url: str, token: str) -> Result:
         """Call once; never raises what the Bot API or the network did."""
+        result, _ = await self.call(row, params, api_url, token)
+        return result
+
+    async def call(
+        self, row: Row, params: Mapping[str, Any], api_url: str, token: str, body: UploadBody | None = None
+    ) -> tuple[Result, Any]:
+        """As ``send``, with the answer of a call that succeeded; a body of one's own takes the place of the params."""
         url = method_url(api_url, token, row.method)
         try:
-            answer = await self._request.post(url, JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
+            answer: Any = await self._request.post(url, body or JsonBody(orjson.dumps(params)))  # type: ignore[arg-type]
         except TelegramError as error:
-            return self._judge(row, error, api_url)
+            return self._judge(row, error, api_url), None
         except Exception as error:  # noqa: BLE001 - an answer unlike any of the Bot API's; one row must not end them all
-            return self._judge(row, Unanswered(f"an answer that makes no sense ({type(error).__name__})"), api_url)
+            nonsense = Unanswered(f"an answer that makes no sense ({type(error).__name__})")
+            return self._judge(row, nonsense, api_url), None
         self._note_answer(api_url)
-        return Result(row.id, row.attempt, "sent", _message_id(answer), chat_id=_chat_id(answer))
+        if row.method == "sendMediaGroup" and isinstance(answer, list):
+            ids = [_message_id(one) for one in answer[: len(params["media"])]]
+            return Result(row.id, row.attempt, "sent", next(iter(ids), None), ids), answer
+        return Result(row.id, row.attempt, "sent", _message_id(answer), chat_id=_chat_id(answer)), answer
 
     def _note_answer(self, api_url: str) -> None:
         self._answered[api_url] = time.monotonic()

@@ -46,10 +46,11 @@ RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.a
 _RECORD = """
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
-    id bigint, attempt bigint, verdict text, message_id bigint, due_in float8, error text, counted bool, uncertain bool,
-    unreachable bool, fingerprint text, cause text)
+    id bigint, attempt bigint, verdict text, message_id bigint, message_ids bigint[], due_in float8, error text,
+    counted bool, uncertain bool, unreachable bool, fingerprint text, cause text)
 ), ok AS (
-  UPDATE outbox o SET state = 'sent', message_id = r.message_id, resolved_at = now(), error = NULL FROM r
+  UPDATE outbox o SET state = 'sent', message_id = r.message_id, message_ids = r.message_ids,
+         resolved_at = now(), error = NULL FROM r
    WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict = 'sent' AND o.state IN ('sending', 'queued', 'uncertain')
   RETURNING o.*
 ), other AS (
@@ -80,8 +81,10 @@ WITH r AS MATERIALIZED (
          jsonb_build_object('reason', unreachable_reason) FROM lost
 ), m AS (
   INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, outbox_id, text)
-  SELECT bot_id, customer_id, chat_key, 'out', method, message_id, update_id, id,
-         coalesce(params->>'text', params->>'caption') FROM ok WHERE message_id IS NOT NULL AND method LIKE 'send%%'
+  SELECT bot_id, customer_id, chat_key, 'out', method, one.id, update_id, ok.id,
+         coalesce(params->>'text', params->>'caption', params->'media'->(one.place::int - 1)->>'caption')
+    FROM ok, unnest(coalesce(message_ids, ARRAY[message_id])) WITH ORDINALITY AS one(id, place)
+   WHERE one.id IS NOT NULL AND method LIKE 'send%%'
 ), d AS (
   INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, outbox_id, chat_key, reason, detail,
                             request, attempts, fingerprint)
@@ -92,8 +95,12 @@ SELECT count(*) FROM ok
 """
 
 _REAL_IDS = f"""{_TENANT}
-SELECT o.update_id, o.n, o.message_id FROM unnest(%(updates)s::bigint[], %(numbers)s::bigint[]) AS w(u, n)
-  JOIN outbox o ON o.telegram_id = %(telegram_id)s AND o.update_id = w.u AND o.n = w.n
+-- One row may stand for an album's messages: the one with the number, or the nearest before it.
+SELECT w.u, w.n, CASE WHEN w.n = o.n THEN o.message_id ELSE o.message_ids[w.n - o.n + 1] END
+  FROM unnest(%(updates)s::bigint[], %(numbers)s::bigint[]) AS w(u, n)
+ CROSS JOIN LATERAL (SELECT * FROM outbox a WHERE a.telegram_id = %(telegram_id)s AND a.update_id = w.u AND a.n <= w.n
+                      ORDER BY a.n DESC LIMIT 1) o
+ WHERE w.n = o.n OR o.message_ids IS NOT NULL
 """
 
 _NEXT_DUE = f"""{_TENANT}
@@ -144,6 +151,8 @@ class Result:
     attempt: int
     verdict: Verdict
     message_id: int | None = None
+    message_ids: Sequence[int | None] | None = None
+    """Of an album, in its order."""
     due_in: float | None = None
     """Seconds until it may be claimed again."""
     error: str | None = None

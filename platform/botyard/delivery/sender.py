@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -15,10 +15,14 @@ from botyard.bots.registry import ServedBot
 from botyard.bots.stopping import REFUSED, stop_bot
 from botyard.delivery.calls import ApiClient, with_real_ids
 from botyard.delivery.outbox import Outbox, Result, Row, Verdict
+from botyard.delivery.uploading import Upload, Uploader
 from botyard.hosting import Host
-from botyard.limiter import Limiter, Permit
+from botyard.limiter import Limiter, Permission, Permit
 from botyard.mailbox.leases import Lease
+from botyard.media.attached import FILES
+from botyard.media.known import KnownFiles
 from botyard.telegram.outbox_bot import provisional_ids
+from botyard.telegram.request import UPLOAD_SECONDS
 from botyard.telegram.run import of_provisional_id
 from botyard.telegram.test_mode import HELD_BACK, audience_of
 from botyard.telegram.tokens import open_sealed
@@ -27,6 +31,8 @@ from db.engine import DATABASE_TROUBLE
 
 log = structlog.get_logger(__name__)
 
+# To fetch files from where they are kept, and to record what became of the call.
+_READ_SECONDS: Final = 90.0
 _GIVEN_UP: Final = ("dead", "expired", "dropped")
 
 
@@ -62,6 +68,9 @@ class Sender:
         self._lease = lease
         self._token = open_sealed(bot.token_encrypted)
         self._audience = audience_of(host.settings)
+        self._uploader = Uploader(api, host.media, KnownFiles(bot.id, bot.customer_id), host.database)
+        self.uploading = 0
+        """Calls under way that carry files, and so may take long."""
 
     async def prepare(self, rows: list[Row], results: list[Result]) -> list[Ready]:
         """The rows that may be sent in a moment, with their final parameters; the others get a result."""
@@ -102,10 +111,7 @@ class Sender:
         return found
 
     async def _permitted(self, ready: list[tuple[Row, dict[str, Any]]], results: list[Result]) -> list[Ready]:
-        wanted = [
-            self._limiter.permission(row.method, row.chat, row.lane, paid=params.get("allow_paid_broadcast") is True)
-            for row, params in ready
-        ]
+        wanted = [self._wanted(row, params) for row, params in ready]
         going = []
         for (row, params), permit in zip(ready, await self._limiter.reserve(self.bot.id, wanted), strict=True):
             if permit.granted:
@@ -114,8 +120,30 @@ class Sender:
                 results.append(Result(row.id, row.attempt, "queued", due_in=permit.wait, cause="permit"))
         return going
 
+    def _wanted(self, row: Row, params: dict[str, Any]) -> Permission:
+        paid = params.get("allow_paid_broadcast") is True
+        wanted = self._limiter.permission(row.method, row.chat, row.lane, paid=paid)
+        # An album counts as the messages that it is.
+        return replace(wanted, weight=len(params["media"])) if row.method == "sendMediaGroup" else wanted
+
     async def send(self, ready: Ready) -> Result:
         """Make the call; or give the row back if the lease may have passed while this process stood still."""
+        if FILES not in ready.params:
+            return await self._call(ready, None)
+        self.uploading += 1
+        # It takes longer than the slice's lease was to be renewed for.
+        self._lease.until = max(self._lease.until, time.monotonic() + UPLOAD_SECONDS + _READ_SECONDS)
+        try:
+            upload = await self._uploader.prepare(ready.row, ready.params)
+            if isinstance(upload, Result):
+                self._count_end(ready.row, upload)
+                return upload
+            with upload:
+                return await self._call(ready, upload)
+        finally:
+            self.uploading -= 1
+
+    async def _call(self, ready: Ready, upload: Upload | None) -> Result:
         row = ready.row
         try:
             await self._limiter.come(self.bot.id, ready.permit)
@@ -124,7 +152,10 @@ class Sender:
             return Result(row.id, row.attempt, "queued")
         if time.monotonic() > self._lease.renewed_at + self._host.settings.lease_seconds:
             return Result(row.id, row.attempt, "queued")
-        result = await self._api.send(row, ready.params, self.bot.api_url, self._token)
+        if upload is None:
+            result = await self._api.send(row, ready.params, self.bot.api_url, self._token)
+        else:
+            result = await self._uploader.send(upload, self.bot.api_url, self._token)
         if result.verdict == "sent":
             self._count(row)
             await self._learn(row, result)

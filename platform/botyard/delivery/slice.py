@@ -18,6 +18,7 @@ from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import fresh_id
 from botyard.mailbox.tickets import TicketQueue
+from botyard.telegram.request import UPLOAD_SECONDS
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE
 
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 _WINDOW: Final = 50
 _GATHER_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.25
 _AFTER_TROUBLE_SECONDS: Final = 1.0
 _RECORD_AGAIN_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)
 _T = TypeVar("_T")
@@ -92,14 +94,15 @@ class SendingSlice:
         until = time.monotonic() + self._host.settings.slice_seconds
         try:
             while True:
-                going_on = not self._lost and time.monotonic() < until
+                # While a file is under way this ticket cannot end anyway: what else is due goes on beside it.
+                going_on = not self._lost and time.monotonic() < until + (UPLOAD_SECONDS if sender.uploading else 0)
                 room = _WINDOW - len(self._flying) if going_on else 0
                 if room or self._ended:
                     await self._turn_over(outbox, sender, room)
                 if not self._flying and not self._ended:
                     break
                 if self._flying:
-                    await self._gather()
+                    await self._gather(_LOOK_SECONDS if going_on else None)
         except BaseException:
             await self._land(outbox)
             raise
@@ -136,8 +139,8 @@ class SendingSlice:
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._host.database, work)
 
-    async def _gather(self) -> None:
-        """Wait for calls to end; a moment longer than for the first, so that several are recorded at once."""
-        await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+    async def _gather(self, longest: float | None) -> None:
+        """Wait for a call to end, at most so long; then a moment for others, so that several are recorded at once."""
+        await asyncio.wait(self._flying, timeout=longest, return_when=asyncio.FIRST_COMPLETED)
         done, self._flying = await asyncio.wait(self._flying, timeout=_GATHER_SECONDS)
         self._ended += [task.result() for task in done]

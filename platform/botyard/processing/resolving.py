@@ -6,7 +6,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import structlog
@@ -14,26 +14,28 @@ from telegram import Update
 
 from botyard.bots.registry import ServedBot
 from botyard.chats.moving import move_told_by
-from botyard.chats.reach import reach_told_by
 from botyard.errors import PermanentError, TransientError
 from botyard.mailbox.protocol import Held
 from botyard.processing.batcher import Batcher
-from botyard.processing.store import (
-    Decided,
-    Loaded,
-    MemoryKey,
-    Resolution,
-    Verdict,
-    Wanted,
-    encode_row,
+from botyard.processing.rows import (
+    BOT_DATA,
+    Entry,
+    bytes_only,
+    entry_or_bytes,
+    epitaph,
+    grave,
+    guards_of,
+    memories,
+    read_entry,
+    row_of,
+    send_row,
 )
+from botyard.processing.store import Decided, Loaded, Resolution, Verdict, Wanted, encode_row
 from botyard.telegram.application import YardApplication
-from botyard.telegram.keys import awaited_query, update_kind
-from botyard.telegram.memory import NotPlain, dump, load
-from botyard.telegram.run import Lane, Memory, Send, UpdateRun, of_provisional_id
+from botyard.telegram.keys import awaited_query
+from botyard.telegram.memory import NotPlain, load
+from botyard.telegram.run import Lane, Send, UpdateRun
 from botyard.telemetry.fingerprints import of_error, of_words
-from botyard.telemetry.redaction import redact
-from db.engine import storable
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +45,6 @@ _TURN_SECONDS: Final = 2.0
 _CONTENDED_SECONDS: Final = 0.2
 # A bot that is being removed: by then this process knows it, too, and begins nothing more for it.
 _GONE_SECONDS: Final = 6.0
-_BOT_DATA: Final[MemoryKey] = ("bot", "")
-# How long a send is of use, in seconds. Answers count from the update's arrival: what Telegram says of it (a
-# pre-checkout query), or for how long its server keeps the query.
-_USEFUL_SECONDS: Final = {Lane.URGENT: 150, Lane.REPLY: 900}
-_ANSWER_SECONDS: Final = {"answerPreCheckoutQuery": 10, "answerInlineQuery": 30}
 
 
 class HandlerFailed(PermanentError):
@@ -101,21 +98,6 @@ class Ended:
     """What its last start raised, if that is why it is dead."""
     moved: tuple[str, str] | None = None
     """The old and the new id of a group, if the update said that it became a supergroup."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the webhook put into the mailbox: when it came, and the update's own JSON."""
-
-    received_at: datetime
-    text: str
-    content: dict[str, Any]
-
-
-def read_entry(body: bytes) -> Entry:
-    """Split an entry of a mailbox, ``<milliseconds> <JSON>``."""
-    stamp, _, text = body.partition(b" ")
-    return Entry(datetime.fromtimestamp(int(stamp) / 1000, UTC), text.decode(), orjson.loads(text))
 
 
 class Resolver:
@@ -195,7 +177,7 @@ class Resolver:
                 return Ended("done", wake=True, moved=move_told_by(entry.content, held.chat))
             begin()
             resolution, failure = await self._run_once(held, entry, update, run, loaded)
-            self._writes_bot_data |= _BOT_DATA in resolution.memory
+            self._writes_bot_data |= BOT_DATA in resolution.memory
             decided = await self._commits.submit(resolution)
             if decided.verdict is Verdict.REFUSED:
                 return await self._refused(held, decided.reason)
@@ -245,12 +227,12 @@ class Resolver:
         chat_id = update.effective_chat.id if update.effective_chat else None
         user_id = update.effective_user.id if update.effective_user else None
         run = UpdateRun(held.update_id, held.chat, chat_id, user_id, held.attempt >= self._max_attempts)
-        keys = tuple(key for key, _ in _memories(run))
+        keys = tuple(key for key, _ in memories(run))
         loaded = await self._loads.submit(Wanted(held.update_id, keys))
         if loaded.moved_to is not None and not loaded.resolved:
             # What waited in the mailbox of a group that became a supergroup.
             run.chat_key = loaded.moved_to
-            keys = tuple(key for key, _ in _memories(run))
+            keys = tuple(key for key, _ in memories(run))
             loaded = await self._loads.submit(Wanted(held.update_id, keys))
         for key, (state, _) in loaded.states.items():
             memory = load(orjson.loads(state))
@@ -290,10 +272,10 @@ class Resolver:
     ) -> Resolution:
         """What is to be written: everything the handlers did, or the dead letter and what error handlers sent."""
         try:
-            guards = [] if failure else _guards(run, loaded)
-            row = _row(held, entry, guards, [_as_row(send) for send in run.sends], run.started_at)
+            guards = [] if failure else guards_of(run, loaded)
+            row = row_of(held, entry, guards, [send_row(send) for send in run.sends], run.started_at)
             if failure is not None:
-                row["dead"] = _epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
+                row["dead"] = epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
             encoded = encode_row(row)
         except NotPlain as error:
             raise HandlerFailed(str(error), "") from None
@@ -310,101 +292,13 @@ class Resolver:
 
     async def _bury(self, held: Held, reason: str, detail: str, attempts: int | None = None) -> Ended:
         log.error("update_dead", update_id=held.update_id, chat=held.chat, reason=reason)
-        dead = _epitaph(reason, detail, held.attempt if attempts is None else attempts, of_words(reason))
-        decided = await self._commits.submit(_grave(held, _entry_or_bytes(held), dead))
+        dead = epitaph(reason, detail, held.attempt if attempts is None else attempts, of_words(reason))
+        decided = await self._commits.submit(grave(held, entry_or_bytes(held), dead))
         if decided.verdict is Verdict.REFUSED:
             # PostgreSQL cannot store the body as JSON: keep its bytes, so that nothing is lost.
-            decided = await self._commits.submit(_grave(held, _bytes_only(held), dead))
+            decided = await self._commits.submit(grave(held, bytes_only(held), dead))
         if decided.verdict is Verdict.REFUSED:
             raise HandlerFailed(f"not even its dead letter can be stored: {decided.reason}", "")
         if decided.verdict is Verdict.GONE:
             raise BotGone(_GONE_SECONDS)
         return Ended("dead", wake=decided.verdict is Verdict.KNOWN)
-
-
-def _grave(held: Held, entry: Entry, dead: dict[str, Any]) -> Resolution:
-    row = _row(held, entry, [], []) | {"messages": [], "dead": dead}
-    return Resolution(held.update_id, frozenset(), encode_row(row))
-
-
-def _entry_or_bytes(held: Held) -> Entry:
-    try:
-        return read_entry(held.body)
-    except ValueError:
-        return _bytes_only(held)
-
-
-def _bytes_only(held: Held) -> Entry:
-    return Entry(datetime.now(UTC), orjson.dumps({"unreadable": held.body.hex()}).decode(), {})
-
-
-def _epitaph(reason: str, detail: str, attempts: int, fingerprint: str) -> dict[str, Any]:
-    said = {"reason": reason, "detail": detail, "fingerprint": fingerprint}
-    return {name: storable(redact(words)) for name, words in said.items()} | {"attempts": attempts}
-
-
-def _memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:
-    found: list[tuple[MemoryKey, Memory]] = [(("chat", run.chat_key), run.chat), (_BOT_DATA, run.bot)]
-    if run.user_id is not None:
-        found.append((("user", str(run.user_id)), run.user))
-    return found
-
-
-def _canonical(state: dict[str, Any]) -> bytes:
-    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
-
-
-def _guards(run: UpdateRun, loaded: Loaded) -> list[dict[str, Any]]:
-    """The memory rows to write, and the chat's own in any case: its version fences the update."""
-    guards = []
-    for (scope, key), memory in _memories(run):
-        stored, version = loaded.states.get((scope, key), (b"{}", 0))
-        state = dump(memory, f"{scope}_data")
-        # As JSON, in which 1 and true differ.
-        changed = _canonical(state) != _canonical(orjson.loads(stored))
-        if changed or scope == "chat":
-            guards.append({"scope": scope, "key": key, "version": version, "state": state if changed else None})
-    return guards
-
-
-def _row(
-    held: Held,
-    entry: Entry,
-    guards: list[dict[str, Any]],
-    sends: list[dict[str, Any]],
-    started_at: datetime | None = None,
-) -> dict[str, Any]:
-    kind = update_kind(entry.content)
-    content = entry.content.get(kind)
-    messages = []
-    if isinstance(content, dict) and isinstance(content.get("message_id"), int):
-        text = content.get("text") or content.get("caption")
-        # The body keeps it as it came.
-        kept = storable(text) if isinstance(text, str) else None
-        messages.append({"id": content["message_id"], "text": kept})
-    return {
-        "u": held.update_id,
-        "k": held.chat,
-        "kind": storable(kind[:64]),
-        "body": entry.text,
-        "at": entry.received_at,
-        "started": started_at,
-        "attempt": held.attempt,
-        "guards": guards,
-        "sends": sends,
-        "messages": messages,
-        "reach": reach_told_by(entry.content, kind),
-    }
-
-
-def _as_row(send: Send) -> dict[str, Any]:
-    update_id, n = (None, None) if send.after is None else of_provisional_id(send.after)
-    return {
-        "method": send.method,
-        "params": send.params,
-        "chat": send.chat_key,
-        "lane": int(send.lane),
-        "seconds": _ANSWER_SECONDS.get(send.method, _USEFUL_SECONDS.get(send.lane)),
-        "after_update": update_id,
-        "after_n": n,
-    }

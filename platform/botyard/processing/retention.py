@@ -7,6 +7,8 @@ message history and the dead letters.
 
 from typing import Final
 
+from botyard.media.attached import FILES
+from botyard.media.store import MediaStore
 from db.engine import get_engine
 
 _KEPT_HOURS: Final = 72
@@ -18,7 +20,21 @@ _STATEMENTS: Final = (
     """DELETE FROM outbox WHERE id IN (
          SELECT id FROM outbox WHERE state NOT IN ('queued', 'retry', 'sending')
             AND resolved_at < now() - make_interval(hours => %(hours)s) LIMIT %(batch)s)""",
+    # Telegram keeps files for good; a bot that sends one again after a month uploads it once more.
+    """DELETE FROM media WHERE (bot_id, sha256, kind) IN (
+         SELECT bot_id, sha256, kind FROM media
+          WHERE used_at < now() - make_interval(hours => 10 * %(hours)s) LIMIT %(batch)s)""",
 )
+# What may still be sent: rows that are open, and letters that may be replayed.
+_REFERRED: Final = f"""
+SELECT f.value->>'sha256' FROM outbox o CROSS JOIN LATERAL jsonb_each(o.params->'{FILES}') f
+ WHERE o.state IN ('queued', 'retry', 'sending') AND o.params ? '{FILES}'
+UNION
+SELECT f.value->>'sha256' FROM dead_letters d CROSS JOIN LATERAL json_each(
+         CASE WHEN d.what = 'send' AND json_typeof(d.request->'params'->'{FILES}') = 'object'
+         THEN d.request->'params'->'{FILES}' END) f
+ WHERE d.replayed_at IS NULL
+"""  # noqa: S608 - joined from a constant
 
 
 def prune() -> int:
@@ -32,3 +48,14 @@ def prune() -> int:
             if found < _BATCH:
                 break
     return deleted
+
+
+def prune_media(media: MediaStore, keep_hours: float) -> int:
+    """Delete the content of files that nothing refers to and nobody put for this long; how much of it that was.
+
+    What was put later than that stays even if nothing refers to it: its update may not be committed yet.
+    """
+    with get_engine("system").connect() as connection:
+        referred = set(connection.exec_driver_sql(_REFERRED).scalars())
+    seconds = keep_hours * 3600
+    return sum(media.remove(name, seconds) for name in media.unused(seconds) if name not in referred)

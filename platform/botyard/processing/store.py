@@ -67,8 +67,9 @@ WITH r AS MATERIALIZED (
    WHERE c.bot_id = %(bot)s AND c.scope = g.scope AND c.key = g.key AND g.state IS NOT NULL AND g.version > 0
 ), n AS MATERIALIZED (
   SELECT s.*, nextval('outbox_id_seq') AS id FROM (
-    SELECT y.u, y.at, z.n, z.send FROM y, jsonb_array_elements(y.sends) WITH ORDINALITY AS z(send, n)
-     ORDER BY y.u, z.n) s
+    -- An album has as many numbers as messages.
+    SELECT y.u, y.at, coalesce((z.send->>'n')::bigint, z.n) AS n, z.send
+      FROM y, jsonb_array_elements(y.sends) WITH ORDINALITY AS z(send, n) ORDER BY y.u, z.n) s
 ), o AS (
   INSERT INTO outbox (id, bot_id, customer_id, telegram_id, update_id, n, chat_key, lane, method, params, caused_at,
                       repeat_policy, deadline, after_id)
@@ -77,9 +78,11 @@ WITH r AS MATERIALIZED (
          %(repeat)s, CASE WHEN (n.send->>'lane')::int = 0 THEN n.at ELSE now() END
                      + (n.send->>'seconds')::float8 * interval '1 s',
          coalesce(
-           (SELECT a.id FROM n a WHERE a.u = (n.send->>'after_update')::bigint AND a.n = (n.send->>'after_n')::bigint),
+           (SELECT a.id FROM n a WHERE a.u = (n.send->>'after_update')::bigint
+             AND a.n <= (n.send->>'after_n')::bigint ORDER BY a.n DESC LIMIT 1),
            (SELECT a.id FROM outbox a WHERE a.telegram_id = %(telegram_id)s
-             AND a.update_id = (n.send->>'after_update')::bigint AND a.n = (n.send->>'after_n')::bigint))
+             AND a.update_id = (n.send->>'after_update')::bigint
+             AND a.n <= (n.send->>'after_n')::bigint ORDER BY a.n DESC LIMIT 1))
     FROM n
 ), m AS (
   INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, text)

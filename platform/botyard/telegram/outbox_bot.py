@@ -1,25 +1,29 @@
 """The bot that handlers are given: what it sends is noted, and goes out after the update's commit. See docs/bots.md."""
 
-from collections.abc import Callable, Coroutine
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from telegram import Chat, Message
+from telegram import Chat, InputFile, Message
 from telegram.ext import BaseRateLimiter, ExtBot
 from telegram.request import BaseRequest
 from telegram.request._requestparameter import RequestParameter
 
+from botyard.media.attached import FILES
+from botyard.media.store import MediaStore
 from botyard.telegram.run import Lane, Send, UpdateRun, current_run
 from botyard.telegram.test_mode import EVERYBODY, Audience, stand_in
 
 log = structlog.get_logger(__name__)
 
-# Calls whose answer nobody needs before the handler goes on. Everything else (get…, uploads, polls, invite links,
+# Calls whose answer nobody needs before the handler goes on. Everything else (get…, polls, dice, invite links,
 # invoices) goes to Telegram at once.
 _SENDING: Final = frozenset({
     "sendMessage", "sendPhoto", "sendAudio", "sendDocument", "sendVideo", "sendAnimation", "sendVoice",
-    "sendVideoNote", "sendSticker", "sendLocation", "sendVenue", "sendContact",
+    "sendVideoNote", "sendSticker", "sendLocation", "sendVenue", "sendContact", "sendMediaGroup",
 })  # fmt: skip
 _CHANGING: Final = frozenset({
     "editMessageText", "editMessageCaption", "editMessageReplyMarkup", "editMessageMedia", "deleteMessage",
@@ -37,11 +41,13 @@ class Capture(BaseRateLimiter[Any]):
     Args:
         profile: the answer to ``getMe``, so that building an application needs no network.
         audience: whom calls may reach.
+        media: where the content of uploads goes; without it they go to Telegram at once.
     """
 
-    def __init__(self, profile: dict[str, Any], audience: Audience) -> None:
+    def __init__(self, profile: dict[str, Any], audience: Audience, media: MediaStore | None) -> None:
         self._profile = profile
         self._audience = audience
+        self._media = media
 
     async def initialize(self) -> None:
         """Nothing to open."""
@@ -58,37 +64,71 @@ class Capture(BaseRateLimiter[Any]):
         data: dict[str, Any],
         rate_limit_args: Any,  # noqa: ARG002 - the outbox has limits of its own
     ) -> bool | dict[str, Any] | list[dict[str, Any]]:
-        """Note a send and answer ``True``, or let the call through to Telegram."""
+        """Note a send and answer ``True`` (an album's messages: as they will be), or let the call through to Telegram.
+
+        Raises:
+            InputError: a file is larger than ``MEDIA_MAX_BYTES``.
+            TransientError: the place for files cannot be reached.
+            ValueError: a parameter has the name that the outbox keeps files under.
+        """
         if endpoint == "getMe":
             return self._profile
-        run = current_run.get(None)
-        if run is not None and run.closed:
-            run = None
+        run = _open_run()
         held_back = self._audience.holds_back(endpoint, data, run.chat_key if run else "")
         if run is not None and (held_back or endpoint in QUEUED):
-            params, whole = _encoded(data)
-            if whole or held_back:
-                # What is held back is noted too: the outbox records that it was.
+            params, files = _encoded(data)
+            if held_back:
+                # It is noted too: the outbox records that it was; of its files the names are enough.
+                run.queue(_as_send(run, endpoint, params | {field: file.filename for field, file in files.items()}))
+                return stand_in(endpoint, data, run.last_provisional_ids())  # type: ignore[no-any-return]
+            if files and self._media is not None:
+                params[FILES] = await _kept(self._media, files)
+            # A task that outlived its update meanwhile can no longer be written with it.
+            if not run.closed and len(files) == len(params.get(FILES, ())):
                 run.queue(_as_send(run, endpoint, params))
-                return stand_in(endpoint, data, run.last_provisional_id()) if held_back else True
+                return self._album(run, params) if endpoint == "sendMediaGroup" else True
         if held_back:
             log.warning("call_held_back", method=endpoint)
-            return stand_in(endpoint, data, 1)  # type: ignore[no-any-return]
+            return stand_in(endpoint, data, [1])  # type: ignore[no-any-return]
         return await callback(*args, **kwargs)
 
+    def _album(self, run: UpdateRun, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """An album's messages as far as they are known, each with its provisional id."""
+        chat = _chat_of(params["chat_id"]).to_dict()
+        known = {"date": int(time.time()), "chat": chat, "from": self._profile}
+        return [
+            known | {"message_id": number} | ({"caption": item["caption"]} if "caption" in item else {})
+            for number, item in zip(run.last_provisional_ids(), params["media"], strict=True)
+        ]
 
-def _encoded(data: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The parameters as JSON, and whether that is all of them: files to upload are not, only their names are kept."""
+
+async def _kept(media: MediaStore, files: Mapping[str, InputFile]) -> dict[str, dict[str, Any]]:
+    """Put content where the sender finds it, before the update is committed."""
+    made = {}
+    for field, file in files.items():
+        kept = await asyncio.to_thread(media.put, file.input_file_content)
+        made[field] = {"sha256": kept.name, "size": kept.size, "name": file.filename, "type": file.mimetype}
+    return made
+
+
+def _open_run() -> UpdateRun | None:
+    """The update at hand, if what is sent can still be written with it."""
+    run = current_run.get(None)
+    return None if run is None or run.closed else run
+
+
+def _encoded(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, InputFile]]:
+    """The parameters as JSON, and beside them the files to upload, by their field of the form."""
+    if FILES in data:
+        raise ValueError(f"no method of the Bot API has a parameter {FILES}")
     params: dict[str, Any] = {}
-    whole = True
+    files: dict[str, InputFile] = {}
     for key, value in data.items():
         parameter = RequestParameter.from_input(key, value)
-        if parameter.input_files:
-            whole = False
-            params[key] = [file.filename for file in parameter.input_files]
-        elif parameter.value is not None:
+        files |= {file.attach_name or key: file for file in parameter.input_files or ()}
+        if parameter.value is not None:
             params[key] = parameter.value
-    return params, whole
+    return params, files
 
 
 class OutboxBot(ExtBot[Any]):
@@ -100,6 +140,7 @@ class OutboxBot(ExtBot[Any]):
         request: the pool shared by all bots.
         profile: the answer to ``getMe``.
         audience: whom its calls may reach.
+        media: where the content of uploads goes; without it they go to Telegram at once.
     """
 
     def __init__(
@@ -109,8 +150,9 @@ class OutboxBot(ExtBot[Any]):
         request: BaseRequest,
         profile: dict[str, Any],
         audience: Audience = EVERYBODY,
+        media: MediaStore | None = None,
     ) -> None:
-        capture = Capture(profile, audience)
+        capture = Capture(profile, audience, media)
         super().__init__(token, base_url=base_url, request=request, get_updates_request=request, rate_limiter=capture)
 
     async def _send_message(self, endpoint: str, data: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -149,6 +191,7 @@ def _as_send(run: UpdateRun, endpoint: str, params: dict[str, Any]) -> Send:
         chat_key=run.chat_key if chat is None else str(chat),
         lane=Lane.URGENT if endpoint in _ANSWERING else Lane.REPLY,
         after=min(provisional_ids(params), default=None),
+        items=len(params["media"]) if endpoint == "sendMediaGroup" else 1,
     )
 
 

@@ -5,7 +5,10 @@ under way; aiohttp does not. The texts of aiohttp's exceptions contain the addre
 them is let out.
 """
 
-from typing import Any, NoReturn
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Final, NoReturn
 
 import aiohttp
 import orjson
@@ -16,6 +19,10 @@ from telegram.request import BaseRequest, RequestData
 
 from botyard.telemetry.redaction import redact
 
+UPLOAD_SECONDS: Final = 120.0
+"""How long a call that uploads files may take as a whole."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SURELY_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -40,6 +47,40 @@ class JsonBody:
         self.json_payload = payload
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file in a form.
+
+    Args:
+        field: the parameter's name, or what ``attach://`` names.
+        name: the file's name.
+        type: its media type.
+        content: read piece by piece while it is sent, never as a whole.
+    """
+
+    field: str
+    name: str
+    type: str
+    content: IO[bytes]
+
+
+class UploadBody:
+    """A request's body with files; like ``JsonBody``, in the place of ``RequestData``.
+
+    Args:
+        params: the other parameters, as JSON has them.
+        parts: the files.
+    """
+
+    contains_files = True
+
+    def __init__(self, params: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        self.json_parameters = {
+            name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in params.items()
+        }
+        self.multipart_data = {part.field: (part.name, part.content, part.type) for part in parts}
+
+
 class AiohttpRequest(BaseRequest):
     """One connection pool for all bots of an event loop.
 
@@ -52,7 +93,7 @@ class AiohttpRequest(BaseRequest):
         self._read_timeout = timeout
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=timeout)
-        self._upload_timeout = aiohttp.ClientTimeout(total=120, connect=5, sock_connect=5)
+        self._upload_timeout = aiohttp.ClientTimeout(total=UPLOAD_SECONDS, connect=5, sock_connect=5)
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -97,7 +138,7 @@ class AiohttpRequest(BaseRequest):
         self,
         url: str,
         method: str,
-        request_data: RequestData | JsonBody | None = None,
+        request_data: RequestData | JsonBody | UploadBody | None = None,
         read_timeout: ODVInput[float] = DEFAULT_NONE,
         write_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002 - aiohttp knows no such time
         connect_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002 - one pool, one time to connect
@@ -126,17 +167,18 @@ class AiohttpRequest(BaseRequest):
             _hide(error)
 
 
-def _encode(data: RequestData | JsonBody | None) -> tuple[bytes | aiohttp.FormData | None, dict[str, str]]:
+def _encode(data: RequestData | JsonBody | UploadBody | None) -> tuple[bytes | aiohttp.FormData | None, dict[str, str]]:
     if data is None:
         return None, {}
-    if not data.contains_files:
+    if isinstance(data, JsonBody) or (isinstance(data, RequestData) and not data.contains_files):
         return data.json_payload, {"Content-Type": "application/json"}
-    assert isinstance(data, RequestData)  # noqa: S101 - a JsonBody contains no files
-    form = aiohttp.FormData()
+    # Unquoted: Telegram takes a file's name as it stands, and would show "my%20report.pdf".
+    form = aiohttp.FormData(quote_fields=False)
     for name, text in data.json_parameters.items():
         form.add_field(name, text)
     for name, (filename, content, mime) in data.multipart_data.items():
-        form.add_field(name, content, filename=filename, content_type=mime)
+        # A line's end in a name would be a header's end.
+        form.add_field(name, content, filename=_CONTROL.sub("_", filename), content_type=mime)
     return form, {}
 
 

@@ -29,6 +29,10 @@ class Send:
     lane: Lane
     after: int | None
     """The provisional id of the message it edits, deletes or answers."""
+    items: int = 1
+    """How many messages it makes: an album's have provisional ids one after the other."""
+    n: int = 0
+    """The number of its first message, from 1; set when it is noted."""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,8 @@ class UpdateRun:
 
     def queue(self, send: Send) -> None:
         """Note a send, to go out after the commit."""
+        last = self.sends[-1] if self.sends else None
+        send.n = last.n + max(last.items, 1) if last else 1
         self.sends.append(send)
 
     def answers(self, query_id: str) -> bool:
@@ -80,8 +86,13 @@ class UpdateRun:
         )
 
     def last_provisional_id(self) -> int:
-        """The id by which handlers know the message of the last send."""
-        return provisional_id(self.update_id, len(self.sends))
+        """The id by which handlers know the message of the last send; an album's first one."""
+        return provisional_id(self.update_id, self.sends[-1].n if self.sends else 0)
+
+    def last_provisional_ids(self) -> list[int]:
+        """The ids by which handlers know the messages of the last send."""
+        last = self.sends[-1]
+        return [provisional_id(self.update_id, last.n + number) for number in range(last.items)]
 
 
 current_run: ContextVar[UpdateRun] = ContextVar("current_run")
@@ -92,7 +103,7 @@ def provisional_id(update_id: int, n: int) -> int:
 
     Args:
         update_id: of the update that caused the send; negative for a replay.
-        n: which send of the update it is, from 1 to 4095.
+        n: which message of the update it is, from 1 to 4095.
 
     Raises:
         ValueError: an update caused more sends than can be numbered.
@@ -103,7 +114,7 @@ def provisional_id(update_id: int, n: int) -> int:
 
 
 def of_provisional_id(message_id: int) -> tuple[int, int]:
-    """The update id and the number of the send behind a provisional id."""
+    """The update id and the number of the message behind a provisional id."""
     rest, n = divmod(-message_id, _SENDS_PER_UPDATE)
     update_id, negative = divmod(rest, 2)
     return (-update_id if negative else update_id), n

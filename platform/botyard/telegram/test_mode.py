@@ -1,6 +1,6 @@
 """Whom calls may reach while a bot is tried with its real token: the one place that decides. See docs/bots.md."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ def audience_of(settings: Settings) -> Audience:
     return Audience(frozenset(settings.test_chat_ids)) if settings.test_mode else EVERYBODY
 
 
-def stand_in(method: str, params: Mapping[str, Any], message_id: int) -> Any:
+def stand_in(method: str, params: Mapping[str, Any], message_ids: Sequence[int]) -> Any:
     """An answer as Telegram might have given it to a call that was held back, before python-telegram-bot reads it.
 
     ``True`` where that is the answer, and for single messages, which ``OutboxBot`` makes itself.
@@ -81,15 +81,18 @@ def stand_in(method: str, params: Mapping[str, Any], message_id: int) -> Any:
     Args:
         method: as in ``sendMessage``.
         params: its parameters.
-        message_id: for the messages in it.
+        message_ids: for the messages in it.
     """
     if method == "sendMediaGroup":
         chat = {"id": params.get("chat_id"), "type": "private"}
-        return [{"message_id": message_id, "date": 0, "chat": chat} for _ in params.get("media", ())]
+        items = params.get("media", ())
+        ids = message_ids if len(message_ids) == len(items) else [1] * len(items)
+        return [{"message_id": number, "date": 0, "chat": chat} for number in ids]
     if method in _ANSWERS:
         return _ANSWERS[method]
     if method.endswith("Story") and method != "deleteStory":
         return {"chat": {"id": 1, "type": "private"}, "id": 1}
+    message_id = message_ids[0]
     if method == "copyMessage":
         return {"message_id": message_id}
     if method in ("copyMessages", "forwardMessages"):
