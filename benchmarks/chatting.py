@@ -53,7 +53,7 @@ def chat(yard: Yard, pairs: Sequence[tuple[int, int]], name: str, seconds: float
         for place, (bot, person) in enumerate(pairs):
             # Spread over the time, as people are.
             time.sleep(max(0.0, turn + every * place / len(pairs) - time.monotonic()))
-            yard.simulator.post("/sim/send", bot_id=bot, person_id=person, text=f"q{asked}")
+            yard.simulator.post("/sim/batch", bot_id=bot, messages=[{"person_id": person, "text": f"q{asked}"}])
             asked += 1
         time.sleep(max(0.0, turn + every - time.monotonic()))
     time.sleep(_LAST_ANSWERS_SECONDS)

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from botyard.bots import registry
 from botyard.bots.registry import ServedBot
 from botyard.chats.moving import move
+from botyard.direct_calls import DirectCalls
 from botyard.errors import InputError
 from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
@@ -131,7 +132,8 @@ class Host:
         }
         token = open_sealed(bot.token_encrypted)
         audience = audience_of(self.settings)
-        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile, audience, self.media)
+        make = DirectCalls(self.limiter, bot.id).make
+        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile, audience, self.media, make)
         application = build(find_kind(bot.kind), outbox_bot)
         await application.initialize()
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)

@@ -21,7 +21,6 @@ from botyard.bots import poll_state
 from botyard.bots.kinds import wanted_updates
 from botyard.bots.poll_state import PollState, Reason, now_ms
 from botyard.bots.registry import PolledBot, polled_bots
-from botyard.delivery.calls import wait_of
 from botyard.errors import InputError
 from botyard.mailbox import scripts
 from botyard.mailbox.inbound import Accepted, Mailboxes
@@ -30,7 +29,7 @@ from botyard.mailbox.tickets import CeleryTickets, TicketQueue, celery_producer
 from botyard.settings import Settings, get_settings
 from botyard.telegram.address import host_of, method_url
 from botyard.telegram.keys import awaited_query, chat_key
-from botyard.telegram.request import AiohttpRequest, JsonBody
+from botyard.telegram.request import AiohttpRequest, JsonBody, wait_of
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry.logs import configure_logs
 from botyard.telemetry.redaction import redact

@@ -138,3 +138,12 @@ def asking(application: Any) -> None:
         await context.bot.get_chat(update.effective_chat.id)
 
     _add(application, ask)
+
+
+def asking_polls(application: Any) -> None:
+    """Sends a poll, which goes at once."""
+
+    async def ask(update: Any, context: Any) -> None:
+        await context.bot.send_poll(update.effective_chat.id, "Tea?", ["yes", "no"])
+
+    _add(application, ask)

@@ -20,7 +20,7 @@ from telegram.error import (
 
 from botyard.delivery.outbox import Result, Row, Verdict
 from botyard.telegram.address import method_url
-from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered, UploadBody
+from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered, UploadBody, wait_of
 from botyard.telegram.run import of_provisional_id
 from botyard.telemetry.fingerprints import of_words
 from botyard.telemetry.redaction import redact
@@ -34,8 +34,6 @@ _HEALTHY_SECONDS: Final = 30.0
 _UNAUTHORIZED_SECONDS: Final = 6.0
 _FIRST_ATTEMPTS: Final = 3
 _TOO_LATE: Final = ("query is too old", "query id is invalid", "query_id_invalid")
-_SHORTEST_FLOOD: Final = 1.0
-_LONGEST_FLOOD: Final = 86_400.0
 _LARGEST_ID: Final = 2**53
 
 
@@ -142,13 +140,6 @@ def _refused(row: Row, error: TelegramError, text: str) -> Result:
     if "chat_id" in row.params and (isinstance(error, Forbidden) or "chat not found" in words):
         return Result(row.id, row.attempt, "dropped", error=text, unreachable=True)
     return Result(row.id, row.attempt, "dead", error=text, fingerprint=of_words(row.method, text))
-
-
-def wait_of(error: RetryAfter) -> float:
-    """The seconds that a 429 asks for."""
-    # The public property warns of a change to come at each use; a contract test holds the private one to this shape.
-    seconds = error._retry_after.total_seconds()  # noqa: SLF001
-    return min(max(seconds, _SHORTEST_FLOOD), _LONGEST_FLOOD)
 
 
 def _message_id(answer: Any) -> int | None:

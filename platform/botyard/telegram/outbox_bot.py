@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,6 +35,15 @@ _ANSWERING: Final = frozenset({
 QUEUED: Final = _SENDING | _CHANGING | _ANSWERING
 
 
+Made = bool | dict[str, Any] | list[dict[str, Any]]
+Make = Callable[[str, Mapping[str, Any], Callable[[], Awaitable[Made]]], Awaitable[Made]]
+"""Gets a method, its parameters and the call itself."""
+
+
+async def _unpaced(_: str, __: Mapping[str, Any], call: Callable[[], Awaitable[Made]]) -> Made:
+    return await call()
+
+
 class Capture(BaseRateLimiter[Any]):
     """Stands where python-telegram-bot asks its rate limiter, which sees every call with its parameters complete.
 
@@ -42,12 +51,14 @@ class Capture(BaseRateLimiter[Any]):
         profile: the answer to ``getMe``, so that building an application needs no network.
         audience: whom calls may reach.
         media: where the content of uploads goes; without it they go to Telegram at once.
+        make: makes a call that goes at once, when the limits let it.
     """
 
-    def __init__(self, profile: dict[str, Any], audience: Audience, media: MediaStore | None) -> None:
+    def __init__(self, profile: dict[str, Any], audience: Audience, media: MediaStore | None, make: Make) -> None:
         self._profile = profile
         self._audience = audience
         self._media = media
+        self._make = make
 
     async def initialize(self) -> None:
         """Nothing to open."""
@@ -90,7 +101,7 @@ class Capture(BaseRateLimiter[Any]):
         if held_back:
             log.warning("call_held_back", method=endpoint)
             return stand_in(endpoint, data, [1])  # type: ignore[no-any-return]
-        return await callback(*args, **kwargs)
+        return await self._make(endpoint, data, lambda: callback(*args, **kwargs))
 
     def _album(self, run: UpdateRun, params: dict[str, Any]) -> list[dict[str, Any]]:
         """An album's messages as far as they are known, each with its provisional id."""
@@ -141,6 +152,7 @@ class OutboxBot(ExtBot[Any]):
         profile: the answer to ``getMe``.
         audience: whom its calls may reach.
         media: where the content of uploads goes; without it they go to Telegram at once.
+        make: makes a call that goes at once, when the limits let it.
     """
 
     def __init__(
@@ -151,8 +163,9 @@ class OutboxBot(ExtBot[Any]):
         profile: dict[str, Any],
         audience: Audience = EVERYBODY,
         media: MediaStore | None = None,
+        make: Make = _unpaced,
     ) -> None:
-        capture = Capture(profile, audience, media)
+        capture = Capture(profile, audience, media, make)
         super().__init__(token, base_url=base_url, request=request, get_updates_request=request, rate_limiter=capture)
 
     async def _send_message(self, endpoint: str, data: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
