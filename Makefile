@@ -43,7 +43,7 @@ dev: setup  ## As run, and changes of the code take effect a moment later; nothi
 	@exec $(BIN)/botyard run --dev
 
 test: setup-dev  ## Run all tests; at most 15 minutes
-	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -q
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -q
 
 test-live: setup  ## Ask the Bot API with LIVE_BOT_TOKEN (and LIVE_API_URL, LIVE_CHAT); without a token it only says so
 	@$(BIN)/python -m tests.live

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from botyard.settings import Settings
 from tests.e2e.yard import wait_until
 
 START_SECONDS = 90
@@ -18,8 +19,8 @@ class Run:
     """One life of ``botyard run`` in a state folder."""
 
     def __init__(self, state: Path, **settings: str) -> None:
-        unset = {"DATABASE_URL", "DATABASE_SYSTEM_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY"}
-        inherited = {name: value for name, value in os.environ.items() if name not in unset}
+        # Other tests of this process may have servers of their own in the environment.
+        inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
         self.environment = {**inherited, "STATE_DIR": str(state), **settings}
         self.log = state.parent / "run.log"
         self.folder: Path | None = None
