@@ -119,7 +119,7 @@ def _measure(yard: Yard) -> Row:
 
 def main() -> int:
     """Measure; 1 when a must does not hold."""
-    settings = {**FAST, "MAILBOX_CAP": "10000000", "WEB_WORKERS": "1"}
+    settings = {**FAST, "MAILBOX_CAP": "10000000", "MAILBOX_CALM": "10000000", "WEB_WORKERS": "1"}
     with (
         tempfile.TemporaryDirectory(prefix="botyard-bench-") as folder,
         Yard(Path(folder) / "yard", **settings) as yard,

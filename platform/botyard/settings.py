@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     """Tickets of one bot in flight at most: half of the workers' children, so that no bot holds them all."""
     mailbox_cap: int = Field(10_000, ge=1)
     """Updates waiting in all mailboxes of one bot; beyond it its webhook answers 503."""
+    mailbox_calm: int = Field(500, ge=0)
+    """Above so many its webhook acknowledges later, so that Telegram brings the next ones later."""
     api_timeout_seconds: float = Field(8.0, gt=0)
 
     # --- files that bots send, until they are sent ---

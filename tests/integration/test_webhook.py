@@ -35,6 +35,9 @@ class Answer:
     """How many pieces of the body were taken."""
 
 
+CALM = 3
+
+
 class Door:
     """A webhook in a loop of its own."""
 
@@ -45,7 +48,7 @@ class Door:
 
     def connect(self, redis_url: str, times: Times = TIMES) -> None:
         self.client = redis.asyncio.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2)
-        self.webhook = Webhook(Mailboxes(self.client, times), self.tickets, Intakes())
+        self.webhook = Webhook(Mailboxes(self.client, times), self.tickets, Intakes(), CALM)
 
     def ask(
         self,
@@ -226,6 +229,22 @@ def test_a_full_mailbox_asks_to_come_again(door: Door) -> None:
     assert statuses == [200] * 5
     assert refused_for_now(door.ask(orjson.dumps(message(6))))
     assert door.ask(orjson.dumps(message(5, chat_id=5))).status == 200, "what is known needs no room"
+
+
+def test_a_bot_with_many_waiting_updates_is_acknowledged_later_though_it_is_taken_in(
+    door: Door, valkey: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        # By now it is ours: a sender that leaves here has lost nothing.
+        assert valkey.hget(f"by:bot:{TELEGRAM_ID}", "held") == str(CALM + len(pauses))
+
+    monkeypatch.setattr("botyard.web.webhook.asyncio.sleep", pause)
+    for number in range(1, 6):
+        assert door.ask(orjson.dumps(message(number, chat_id=number))).status == 200
+    assert pauses == [4 / 10_000, 5 / 10_000]
 
 
 def test_a_redis_that_is_gone_asks_to_come_again(door: Door) -> None:

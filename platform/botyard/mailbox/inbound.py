@@ -29,6 +29,8 @@ class Accepted:
 
     verdict: Literal["accepted", "known", "full", "gone"]
     ticket: Ticket | None = None
+    held: int = 0
+    """How many updates wait in the bot's mailboxes, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Mailboxes:
         args = (bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap)
         raw = await self._call["accept"](args=args)
         if isinstance(raw, list):
-            return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw))
+            return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw[1]), int(raw[0]))
         return Accepted(raw.decode())
 
     async def lead(self, bot: int, old: str, new: str) -> None:

@@ -41,7 +41,7 @@ class Front:
         )
         redis = Redis(connection_pool=self._pool)
         mailboxes = Mailboxes(redis, times_of(settings))
-        self._webhook = Webhook(mailboxes, CeleryTickets(celery_producer()), Intakes())
+        self._webhook = Webhook(mailboxes, CeleryTickets(celery_producer()), Intakes(), settings.mailbox_calm)
         self._api = FastAPI(
             title="Botyard", version=__version__, lifespan=self._lifespan, docs_url=None, redoc_url=None
         )

@@ -36,6 +36,9 @@ _MOST_DIGITS: Final = 12
 # Far beyond Telegram's ids; up to here a provisional message id, which is made of it, fits 64 bits.
 _LARGEST_ID: Final = 2**49
 _PUBLIC_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# An acknowledgement comes a second later for each 10,000 updates that wait for the bot.
+_HELD_PER_SECOND: Final = 10_000
+_LONGEST_PAUSE: Final = 1.0
 _RETRY_AFTER: Final = (b"retry-after", b"2")
 _KNOWN_SECONDS: Final = 10.0
 _UNKNOWN_SECONDS: Final = 1.0
@@ -95,12 +98,14 @@ class Webhook:
         mailboxes: where they go.
         tickets: where the tickets go that they cause.
         intakes: whose webhook a path is.
+        calm: how many updates may wait for a bot before its acknowledgements come later.
     """
 
-    def __init__(self, mailboxes: Mailboxes, tickets: TicketQueue, intakes: Intakes) -> None:
+    def __init__(self, mailboxes: Mailboxes, tickets: TicketQueue, intakes: Intakes, calm: int) -> None:
         self._mailboxes = mailboxes
         self._tickets = tickets
         self._intakes = intakes
+        self._calm = calm
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: 200 only when Redis has the update, 503 when Telegram is to bring it again."""
@@ -140,6 +145,10 @@ class Webhook:
         if accepted.verdict == "gone":
             raise Refusal(404)
         self._tickets.send_soon(accepted.ticket)
+        if accepted.held > self._calm:
+            # It is ours, and Telegram may know a little later: what would only wait here waits there, and taking a
+            # flood in leaves the processor to the bots that are not flooded.
+            await asyncio.sleep(min(accepted.held / _HELD_PER_SECOND, _LONGEST_PAUSE))
         return 200
 
 

@@ -12,7 +12,7 @@ local absent = redis.call('ZADD', 'by:chats:' .. bot, 'NX', now, chat)
 redis.call('RPUSH', 'by:box:' .. bot .. ':' .. chat, id .. ' ' .. payload)
 redis.call('SETBIT', seen, id % 65536, 1)
 redis.call('EXPIRE', seen, 172800)
-redis.call('HINCRBY', 'by:bot:' .. bot, 'held', 1)
-if absent == 0 then return 'accepted' end
+local held = redis.call('HINCRBY', 'by:bot:' .. bot, 'held', 1)
+if absent == 0 then return {held, false} end
 index(bot)
-return issue(bot, share, queued, ticket) or 'accepted'
+return {held, issue(bot, share, queued, ticket)}
