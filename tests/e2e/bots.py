@@ -8,8 +8,10 @@ import time
 from typing import Any
 
 import structlog
-from telegram import Update
-from telegram.ext import ChatMemberHandler, ContextTypes, MessageHandler, filters
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.ext import CallbackQueryHandler, ChatMemberHandler, ContextTypes, MessageHandler, filters
+
+_BUTTON = InlineKeyboardButton("Press", callback_data="x")
 
 
 async def _count(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -34,6 +36,20 @@ async def _count_slowly(update: Update, context: ContextTypes.DEFAULT_TYPE) -> N
 def slow_counter(application: Any) -> None:
     """Counts, and takes its time over it."""
     application.add_handler(MessageHandler(filters.ALL, _count_slowly))
+
+
+async def _ask(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    assert update.message is not None
+    await update.message.reply_text("Well?", reply_markup=InlineKeyboardMarkup.from_button(_BUTTON))
+
+
+async def _forget(_: Update, __: ContextTypes.DEFAULT_TYPE) -> None: ...
+
+
+def forgetful(application: Any) -> None:
+    """Offers a button, and never answers its press."""
+    application.add_handler(CallbackQueryHandler(_forget))
+    application.add_handler(MessageHandler(filters.ALL, _ask))
 
 
 async def _sleep(_: Update, __: ContextTypes.DEFAULT_TYPE) -> None:

@@ -177,7 +177,7 @@ def test_dead_updates_are_counted_shown_replayed_in_order_and_only_once(fragile:
     fragile.write(OTHER, "fragile one", "fragile two", "robust")
     wait_until(lambda: _count(fragile) == 2, 60, "both were given up")
     (group,) = fragile.json("dead", "list")
-    assert list(group) == ["bot", "what", "reason", "count", "first", "last", "newest_id"]
+    assert list(group) == ["bot", "what", "cause", "reason", "count", "first", "last", "newest_id"]
     assert (group["bot"], group["what"], group["reason"]) == (
         "fragile_bot",
         "update",
@@ -231,7 +231,7 @@ def test_a_removed_bot_is_gone_its_webhook_answers_404_and_it_can_be_added_again
     assert "@fragile_bot (bot" in asked.stderr
     removed = fragile.json("bot", "remove", "fragile_bot", "--yes")
     assert list(removed) == [
-        "id", "username", "webhook", "outbox", "inbox", "conversations", "messages", "dead_letters",
+        "id", "username", "webhook", "outbox", "inbox", "conversations", "messages", "chats", "media", "dead_letters",
     ]  # fmt: skip
     assert removed["webhook"] == "removed"
     assert fragile.call(TOKEN, "getWebhookInfo")["result"]["url"] == ""
