@@ -149,13 +149,16 @@ async def test_everything_of_a_groups_outbox_follows_it_and_the_send_that_found_
     api.refusing[int(OLD)] = error(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=int(NEW))
     params = {"chat_id": int(OLD), "text": "found out"}
     found_out = add_row(yard.services, bot, chat_key=OLD, params=params)
-    waiting = add_row(yard.services, bot, chat_key=OLD, params=params | {"text": "waits"})
+    answer = params | {"text": "waits", "reply_parameters": {"message_id": 3, "chat_id": None}}
+    waiting = add_row(yard.services, bot, chat_key=OLD, params=answer)
     before = len(api.calls)
     await yard.deliver_until(bot, lambda: state(yard, waiting) == ("sent",))
     assert state(yard, found_out, "state, chat_key, failures") == ("sent", NEW, 1)
     targets = [(call.params["chat_id"], call.params["text"]) for call in api.calls[before:]]
     assert targets == [(int(OLD), "found out"), (int(NEW), "found out"), (int(NEW), "waits")]
     assert yard.services.superuser("SELECT DISTINCT chat_key FROM messages") == [(NEW,)]
+    reply = api.calls[-1].params["reply_parameters"]
+    assert reply == {"message_id": 3, "chat_id": None, "allow_sending_without_reply": True}, "its message stayed behind"
 
 
 @pytest.mark.parametrize("told_in", ["old", "new", "both"])

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from db.engine import one_statement
 
-# Rows of the old chat that are being sent follow too: what becomes of them is recorded by their own ids.
+# Rows of the old chat that are being sent follow too: what becomes of them is recorded by their own ids. The messages
+# stay behind, so that an answer to one of them is sent as a message of its own.
 _MOVE: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);
 WITH c AS (
@@ -16,9 +17,10 @@ WITH c AS (
    WHERE bot_id = %(bot)s AND scope = 'chat' AND key = %(old)s
      AND NOT EXISTS (SELECT 1 FROM conversations WHERE bot_id = %(bot)s AND scope = 'chat' AND key = %(new)s)
 ), o AS (
-  UPDATE outbox SET chat_key = %(new)s, params = CASE
-           WHEN params->>'chat_id' = %(old)s THEN params || jsonb_build_object('chat_id', %(new)s::bigint)
-           ELSE params END
+  UPDATE outbox SET chat_key = %(new)s, params = params
+           || CASE WHEN params->>'chat_id' = %(old)s THEN jsonb_build_object('chat_id', %(new)s::bigint) ELSE '{}' END
+           || CASE WHEN jsonb_typeof(params->'reply_parameters') = 'object' THEN jsonb_build_object('reply_parameters',
+                params->'reply_parameters' || '{"allow_sending_without_reply": true}') ELSE '{}' END
    WHERE bot_id = %(bot)s AND chat_key = %(old)s AND state IN ('queued', 'retry', 'sending')
 ), m AS (
   UPDATE messages SET chat_key = %(new)s WHERE bot_id = %(bot)s AND chat_key = %(old)s
