@@ -10,6 +10,7 @@ _LEAST, _MOST = 0.005, 60.0
 _COLOURS: Final = ("#2563eb", "#d97706", "#7c3aed", "#059669")
 _TICKS: Final = (0.01, 0.1, 1.0, 10.0, 60.0)
 _POINTS: Final = 200
+_FONT: Final = 'font-family="sans-serif" font-size="12"'
 
 
 def _x(seconds: float) -> float:
@@ -32,7 +33,7 @@ def steps(curves: Sequence[tuple[str, Sequence[float]]], bound: float, across: s
         up: what the vertical axis is.
     """
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" {_FONT}>',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
         _line(_x(_LEAST), _y(0), _x(_MOST), _y(0), "#6b7280"),
         _line(_x(_LEAST), _y(0), _x(_LEAST), _y(1), "#6b7280"),
@@ -49,7 +50,7 @@ def steps(curves: Sequence[tuple[str, Sequence[float]]], bound: float, across: s
         marks = sorted({round(index * (len(waits) - 1) / _POINTS) for index in range(_POINTS + 1)}) if waits else []
         points = " ".join(f"{_x(waits[mark]):.1f},{_y((mark + 1) / len(waits)):.1f}" for mark in marks)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(_text(_EDGE + 12, _EDGE + 16 * place, name, colour))
+        parts.append(_text(_x(1.0), _y(0.6) + 18 * place, name, colour))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
