@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from telegram.error import RetryAfter
@@ -36,15 +37,16 @@ class DirectCalls:
         chat = params.get("chat_id")
         if chat is None or method.startswith("get"):
             return await call()
-        await self._wait(method, str(chat))
+        await self._wait(method, str(chat), len(params.get("message_ids") or (1,)))
         try:
             return await call()
         except RetryAfter as error:
             await self._limiter.close(self._bot, str(chat), wait_of(error))
             raise
 
-    async def _wait(self, method: str, chat: str) -> None:
-        wanted = [self._limiter.permission(method, chat, Lane.REPLY)]
+    async def _wait(self, method: str, chat: str, messages: int) -> None:
+        one = self._limiter.permission(method, chat, Lane.REPLY)
+        wanted = [replace(one, weight=one.weight * messages)]
         until = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
         while True:
             (permit,) = await self._limiter.reserve(self._bot, wanted)

@@ -9,7 +9,7 @@ local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
 local bot, horizon, burst, private_ms, group_sends, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local spacing = { b = tonumber(ARGV[7]), p = tonumber(ARGV[8]) }
-local base, shut = 'by:lim:' .. bot, 'by:closed:' .. bot
+local base, shut = 'by:lim:' .. bot, 'by:shut:' .. bot
 local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
 local permits = string.format('%d', T[1] * 1000000 + T[2])
 local ahead = {}

@@ -5,13 +5,13 @@
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
 local bot, chat, ms, chats, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local shut, refused = 'by:closed:' .. bot, 'by:refused:' .. bot
+local shut, refused = 'by:shut:' .. bot, 'by:refused:' .. bot
 
 if string.sub(chat, 1, 1) == '@' then chat = redis.call('HGET', 'by:names:' .. bot, chat) or chat end
 
--- by:closed tells which bots have something closed, and until when.
-redis.call('ZREMRANGEBYSCORE', 'by:closed', '-inf', now)
-redis.call('ZADD', 'by:closed', 'GT', now + ms, bot)
+-- by:shut tells which bots have something closed, and until when.
+redis.call('ZREMRANGEBYSCORE', 'by:shut', '-inf', now)
+redis.call('ZADD', 'by:shut', 'GT', now + ms, bot)
 
 local function close(member)
   redis.call('ZADD', shut, 'GT', now + ms, member)

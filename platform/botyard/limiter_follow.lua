@@ -6,7 +6,7 @@ for _, budget in ipairs({'m', 'e'}) do
   local from, to = 'by:lim:' .. bot .. ':' .. budget .. ':' .. old, 'by:lim:' .. bot .. ':' .. budget .. ':' .. new
   if redis.call('EXISTS', from) == 1 and redis.call('EXISTS', to) == 0 then redis.call('RENAME', from, to) end
 end
-local shut = 'by:closed:' .. bot
+local shut = 'by:shut:' .. bot
 local deadline = redis.call('ZSCORE', shut, old)
 if deadline then
   redis.call('ZADD', shut, 'GT', deadline, new)

@@ -6,9 +6,19 @@ local base = 'by:lim:' .. bot
 if string.sub(chat, 1, 1) == '@' then chat = redis.call('HGET', 'by:names:' .. bot, chat) or chat end
 local first = string.sub(chat, 1, 1)
 
+-- Permits of one question that are late together are late once: what each key was moved by for it is remembered.
+local function missing(key)
+  local known = key .. ':late:' .. string.match(ARGV[6], '^[^:]+')
+  local moved = tonumber(redis.call('GET', known) or '0')
+  if late <= moved then return 0 end
+  redis.call('SET', known, late, 'PX', 10000)
+  return late - moved
+end
+
 local function shift(key)
   local at = redis.call('GET', key)
-  if at then redis.call('SET', key, string.format('%.3f', tonumber(at) + late), 'PX', redis.call('PTTL', key) + late) end
+  local by = at and missing(key) or 0
+  if by > 0 then redis.call('SET', key, string.format('%.3f', tonumber(at) + by), 'PX', redis.call('PTTL', key) + by) end
 end
 
 if budget ~= '' then

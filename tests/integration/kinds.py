@@ -72,6 +72,7 @@ def remembering(application: Any) -> None:
     """Says everything that was said in the chat."""
 
     async def remember(update: Any, context: Any) -> None:
+        context.chat_data["updates"] = context.chat_data.get("updates", 0) + 1
         if update.effective_message.text:
             said = context.chat_data.setdefault("said", [])
             said.append(update.effective_message.text)

@@ -120,6 +120,37 @@ async def test_a_refusal_of_before_the_return_is_old_news(yard: Rig, api: FakeAp
     assert yard.services.superuser("SELECT unreachable_since FROM chats") == [(None,)]
 
 
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        ("Forbidden: MESSAGE_AUTHOR_REQUIRED", {"method": "editMessageText"}),
+        ("Forbidden: CHAT_WRITE_FORBIDDEN", {}),
+        ("Forbidden: bot was kicked from the channel chat", {"chat_key": "@news", "params": {"chat_id": "@news"}}),
+        (
+            "Forbidden: bot was blocked by the user",
+            {"params": {"chat_id": 5, "text": "x", "business_connection_id": "b"}},
+        ),
+    ],
+)
+async def test_a_refusal_that_does_not_tell_of_the_chat_is_its_own_dead_letter_only(
+    yard: Rig, api: FakeApi, bot: ServedBot, words: str, columns: dict[str, Any]
+) -> None:
+    api.script = [error(403, words)]
+    refused = add_row(yard.services, bot, **columns)
+    await yard.deliver(bot)
+    after = add_row(yard.services, bot, "after", chat_key=columns.get("chat_key", "5"))
+    await yard.deliver(bot)
+    assert (state(yard, refused), state(yard, after)) == (("dead",), ("sent",))
+    assert yard.services.superuser("SELECT count(*) FROM chats") == [(0,)]
+
+
+async def test_an_old_block_that_is_replayed_shuts_nobody_out(yard: Rig, bot: ServedBot) -> None:
+    waiting = add_row(yard.services, bot, due=60)
+    await yard.give(bot, member(-1, "kicked"))
+    await yard.settle(sending=False)
+    assert state(yard, waiting) == ("queued",)
+
+
 async def test_an_answer_to_an_inline_query_reaches_who_blocked_the_private_chat(yard: Rig, bot: ServedBot) -> None:
     await yard.give(bot, member(1, "kicked"))
     await yard.settle()
@@ -202,12 +233,21 @@ async def test_a_revoked_token_stops_its_bot_and_says_so_and_nothing_is_lost(
     assert state(yard, row, "state, failures") == ("retry", 0)
 
 
+async def test_one_refused_token_stops_nothing_however_often_its_row_was_claimed(
+    yard: Rig, api: FakeApi, bot: ServedBot
+) -> None:
+    api.script = [error(401, "Unauthorized")]
+    add_row(yard.services, bot, attempt=5)
+    await yard.deliver(bot)
+    assert yard.services.superuser("SELECT status FROM bots") == [("active",)]
+
+
 async def test_a_token_that_was_replaced_meanwhile_stops_nothing(yard: Rig, api: FakeApi, bot: ServedBot) -> None:
     async def replace(request: Any, params: dict[str, Any]) -> Any:
         yard.services.superuser("UPDATE bots SET config_version = config_version + 1")
         return await error(401, "Unauthorized")(request, params)
 
     api.script = [replace]
-    add_row(yard.services, bot, attempt=5)
+    add_row(yard.services, bot, waits='{"token": 60}')
     await yard.deliver(bot)
     assert yard.services.superuser("SELECT status FROM bots") == [("active",)]

@@ -80,7 +80,7 @@ async def test_a_429_closes_this_chat_for_the_time_it_says_and_no_other(
     api.refusing.clear()
     await yard.deliver(bot)
     assert len(api.calls) == 2, "not before its time"
-    assert yard.redis.pttl(f"by:closed:{bot.id}") > 1_500, "the deadline stands in Redis: it survives a restart"
+    assert yard.redis.pttl(f"by:shut:{bot.id}") > 1_500, "the deadline stands in Redis: it survives a restart"
     await send_until(yard, bot, closed, "sent")
 
 

@@ -202,7 +202,7 @@ def outbox_lanes(bot_id: int, settings: Settings) -> list[OutboxLane]:
 def closed_chats(redis: "Redis", bot_id: int) -> dict[str, float]:
     """What Telegram closed with 429, and the second at which each opens; the empty chat is the whole bot."""
     now = time.time() * 1000
-    rows = cast("list[tuple[bytes, float]]", redis.zrangebyscore(f"by:closed:{bot_id}", now, "+inf", withscores=True))
+    rows = cast("list[tuple[bytes, float]]", redis.zrangebyscore(f"by:shut:{bot_id}", now, "+inf", withscores=True))
     return {chat.decode(): until / 1000 for chat, until in rows}
 
 

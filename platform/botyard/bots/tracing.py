@@ -19,7 +19,12 @@ from db.models import Bot, DeadLetter, InboxRow, Message, OutboxRow
 
 _CHATS_LOOKED_AT: Final = 1000
 _LONGEST_BOX: Final = 1000
-_CAUSES: Final = {"permit": "a permit of the limits", "flood": "the end of a 429", "trouble": "another try"}
+_CAUSES: Final = {
+    "permit": "a permit of the limits",
+    "flood": "the end of a 429",
+    "trouble": "another try",
+    "token": "another token",
+}
 
 
 @dataclass(frozen=True, slots=True)

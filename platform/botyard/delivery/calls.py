@@ -32,7 +32,12 @@ _JITTER: Final = 0.2
 _HEALTHY_SECONDS: Final = 30.0
 # A token that was replaced a moment ago is known to every process within five seconds (botyard.hosting).
 _UNAUTHORIZED_SECONDS: Final = 6.0
-_FIRST_ATTEMPTS: Final = 3
+_REFUSALS: Final = 3
+# What says that nobody is there, and not only that this call was not allowed.
+_GONE: Final = (
+    "chat not found", "blocked by the user", "user is deactivated", "was kicked from", "is not a member of",
+    "can't initiate conversation", "group chat was deleted", "chat was deleted",
+)  # fmt: skip
 _TOO_LATE: Final = ("query is too old", "query id is invalid", "query_id_invalid")
 _LARGEST_ID: Final = 2**53
 
@@ -89,14 +94,14 @@ class ApiClient:
             # What a repeat after a crash meets: the message already is as it should be.
             return Result(row.id, row.attempt, "sent")
         if isinstance(error, InvalidToken) and "unauthorized" in error.message.lower():
-            refused = row.attempt >= _FIRST_ATTEMPTS
+            refused = row.waited.get("token", 0.0) >= _UNAUTHORIZED_SECONDS * (_REFUSALS - 1)
             return Result(
                 row.id,
                 row.attempt,
                 "retry",
                 due_in=_UNAUTHORIZED_SECONDS,
                 error=text,
-                cause="trouble",
+                cause="token",
                 token_refused=refused,
             )
         if isinstance(error, BadRequest | Forbidden | Conflict | ChatMigrated | InvalidToken):
@@ -137,9 +142,15 @@ def _refused(row: Row, error: TelegramError, text: str) -> Result:
         return Result(row.id, row.attempt, "queued", error=text, counted=True, moved_to=str(error.new_chat_id))
     if row.method.startswith("answer") and any(sign in words for sign in _TOO_LATE):
         return Result(row.id, row.attempt, "expired", error=text)
-    if "chat_id" in row.params and (isinstance(error, Forbidden) or "chat not found" in words):
+    if _may_tell(row) and any(sign in words for sign in _GONE):
         return Result(row.id, row.attempt, "dropped", error=text, unreachable=True)
     return Result(row.id, row.attempt, "dead", error=text, fingerprint=of_words(row.method, text))
+
+
+def _may_tell(row: Row) -> bool:
+    """Whether a refusal of this row tells of its chat: a name may lead elsewhere one day, a business has its own."""
+    sends = row.method.startswith(("send", "copy", "forward"))
+    return sends and not row.chat.startswith("@") and "business_connection_id" not in row.params
 
 
 def _message_id(answer: Any) -> int | None:

@@ -5,7 +5,7 @@ whoever comes back late with a result of an earlier attempt changes nothing, exc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -40,7 +40,8 @@ UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s,
 RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.attempt, o.failures, o.uncertain_count,
           o.repeat_policy, o.deadline < now() AS late, o.caused_at,
           (SELECT c.unreachable_reason FROM chats c WHERE c.bot_id = o.bot_id AND c.chat_key = o.chat_key AND o.lane > 0
-            AND c.unreachable_since IS NOT NULL)
+            AND c.unreachable_since IS NOT NULL AND NOT o.params ? 'business_connection_id'),
+          coalesce(o.waits, '{{}}')::text
 """
 
 _RECORD = """
@@ -136,6 +137,8 @@ class Row:
     caused_at: datetime | None
     unreachable: str | None
     """Why the chat cannot be reached, if that is known."""
+    waited: dict[str, float] = field(default_factory=dict)
+    """For what it has waited so far, and for how many seconds."""
 
     @property
     def may_repeat(self) -> bool:
@@ -168,7 +171,7 @@ class Result:
     """The group became this supergroup."""
     token_refused: bool = False
     """The token was revoked: the bot is to be stopped."""
-    cause: Literal["permit", "flood", "trouble"] | None = None
+    cause: Literal["permit", "flood", "trouble", "token"] | None = None
     """What it waits for until it is claimed again."""
     fingerprint: str | None = None
     """The same for dead letters of one cause."""
@@ -231,9 +234,9 @@ def bots_with_due_rows() -> list[int]:
 def _row(
     row_id: int, chat: str, telegram_id: int | None, lane: int, method: str, params: str, attempt: int,
     failures: int, uncertain_count: int, repeat_policy: str, late: bool | None, caused_at: datetime | None,
-    unreachable: str | None,
+    unreachable: str | None, waited: str,
 ) -> Row:  # fmt: skip
     return Row(
         row_id, chat, telegram_id, Lane(lane), method, orjson.loads(params), attempt, failures, uncertain_count,
-        repeat_policy, bool(late), caused_at, unreachable,
+        repeat_policy, bool(late), caused_at, unreachable, orjson.loads(waited),
     )  # fmt: skip

@@ -27,9 +27,9 @@ def forget(redis: "Redis", telegram_id: int, bot_id: int) -> None:
         f"by:box:{telegram_id}:*",
         f"by:seen:{telegram_id}:*",
         f"by:lim:{bot_id}:*",
-        f"by:closed:{bot_id}:*",
+        f"by:shut:{bot_id}:*",
     ):
         found = list(redis.scan_iter(match=pattern, count=_BATCH))
         for start in range(0, len(found), _BATCH):
             redis.unlink(*found[start : start + _BATCH])
-    redis.unlink(f"by:closed:{bot_id}")
+    redis.unlink(f"by:shut:{bot_id}")

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 import orjson
 import structlog
+from redis.exceptions import RedisError
 from telegram import Update
 
 from botyard.bots.registry import ServedBot
@@ -43,6 +44,7 @@ _STALE_TRIES: Final = 5
 # How long a chat waits for another one of its person before it is put back, and for how long.
 _TURN_SECONDS: Final = 2.0
 _CONTENDED_SECONDS: Final = 0.2
+_AWAY_SECONDS: Final = 2.0
 # A bot that is being removed: by then this process knows it, too, and begins nothing more for it.
 _GONE_SECONDS: Final = 6.0
 
@@ -96,8 +98,6 @@ class Ended:
     it may have died before waking."""
     failure: HandlerFailed | None = None
     """What its last start raised, if that is why it is dead."""
-    moved: tuple[str, str] | None = None
-    """The old and the new id of a group, if the update said that it became a supergroup."""
 
 
 class Resolver:
@@ -111,6 +111,7 @@ class Resolver:
         timeout: seconds that the handlers of one update may take.
         max_attempts: starts after which an update is given up.
         note: called with the seconds that an update's handlers took.
+        follow: lets everything of a group follow it, given its old and its new id.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Resolver:
         timeout: float,
         max_attempts: int,
         note: Callable[[float], None],
+        follow: Callable[[str, str], Awaitable[None]],
     ) -> None:
         self._bot = bot
         self._application = application
@@ -130,6 +132,7 @@ class Resolver:
         self._timeout = timeout
         self._max_attempts = max_attempts
         self._note = note
+        self._follow = follow
         self._people: dict[int, asyncio.Lock] = {}
         self._bot_data = asyncio.Lock()
         self._writes_bot_data = False
@@ -152,6 +155,10 @@ class Resolver:
             reason = f"it was started {held.attempt - 1} times and never came to an end"
             detail = "No traceback: its process died, or stood still for too long."
             return await self._bury(held, reason, detail, attempts=held.attempt - 1)
+        told = move_told_by(entry.content, held.chat)
+        if told is not None:
+            # Before its handlers: they are to find what the bot remembers of the group.
+            await self._follow(*told)
         async with self._turn(update):
             return await self._run_until_fresh(held, entry, update, begin)
 
@@ -174,7 +181,7 @@ class Resolver:
         for _ in range(_STALE_TRIES):
             run, loaded = await self._load(held, update)
             if loaded.resolved:
-                return Ended("done", wake=True, moved=move_told_by(entry.content, held.chat))
+                return Ended("done", wake=True)
             begin()
             resolution, failure = await self._run_once(held, entry, update, run, loaded)
             self._writes_bot_data |= BOT_DATA in resolution.memory
@@ -186,8 +193,7 @@ class Resolver:
             if decided.verdict is not Verdict.STALE:
                 wake = bool(run.sends) or decided.verdict is Verdict.KNOWN
                 dead = decided.verdict is Verdict.WRITTEN and failure is not None
-                moved = move_told_by(entry.content, held.chat)
-                return Ended("dead", wake, failure, moved) if dead else Ended("done", wake, moved=moved)
+                return Ended("dead", wake, failure) if dead else Ended("done", wake)
         raise Contended(_CONTENDED_SECONDS)
 
     async def _run_once(
@@ -257,6 +263,9 @@ class Resolver:
         if not run.errors:
             return None
         first = run.errors[0]
+        if isinstance(first, TransientError | RedisError):
+            # What the platform needed for the bot's call is away: not the bot's fault.
+            raise Contended(_AWAY_SECONDS)
         detail = "".join(traceback.format_exception(first))
         return HandlerFailed(f"{type(first).__name__}: {first}", detail, of_error(first))
 

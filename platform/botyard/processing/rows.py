@@ -114,7 +114,8 @@ def row_of(
         "guards": guards,
         "sends": sends,
         "messages": messages,
-        "reach": reach_told_by(entry.content, kind),
+        # What a replay tells is old news.
+        "reach": reach_told_by(entry.content, kind) if held.update_id >= 0 else None,
     }
 
 

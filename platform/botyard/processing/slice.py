@@ -137,6 +137,7 @@ class Slice:
             host.settings.handler_timeout_seconds,
             host.settings.max_attempts,
             partial(self._note_pace, bot),
+            partial(host.follow_group, bot),
         )
 
     def _note_pace(self, bot: ServedBot, seconds: float) -> None:
@@ -234,9 +235,6 @@ class Slice:
         if ended.failure is not None:
             await self._note_failure(held, ended.failure)
         self._tools.patience.pop((self._telegram_id, held.update_id), None)
-        if ended.moved is not None:
-            # Before the update is dropped: who dies here does it again.
-            await self._host.follow_group(bot, *ended.moved)
         dropped = await self._host.mailboxes.done(
             self._telegram_id, held, holding.token, more=self._going_on(), sender=bot.id if ended.wake else None
         )

@@ -126,9 +126,9 @@ async def _closed_gauges(redis: "Redis") -> list[Metric]:
     whole = GaugeMetricFamily("bot_closed", "1 while Telegram has closed the whole bot", labels=["bot"])
     opens = GaugeMetricFamily("closed_opens_timestamp_seconds", "When the last of them opens", labels=["bot"])
     now = time.time() * 1000
-    bots: list[Any] = await redis.zrangebyscore("by:closed", now, "+inf", withscores=True, start=0, num=_BOTS_LOOKED_AT)
+    bots: list[Any] = await redis.zrangebyscore("by:shut", now, "+inf", withscores=True, start=0, num=_BOTS_LOOKED_AT)
     for bot, until in ((raw.decode(), score) for raw, score in bots):
-        key = f"by:closed:{bot}"
+        key = f"by:shut:{bot}"
         itself = float(await redis.zscore(key, "") or 0)
         whole.add_metric([bot], float(itself > now))
         chats.add_metric([bot], await redis.zcount(key, now, "+inf") - (itself > now))
