@@ -58,12 +58,12 @@ def counting(yard: Yard) -> Chats:
 
 def test_a_429_holds_its_chat_and_no_other(counting: Chats) -> None:
     refused, other = counting.person(), counting.person()
-    counting.fault("429", chat_id=refused, retry_after=3, hold=True, count=1)
+    counting.fault("429", chat_id=refused, retry_after=8, hold=True, count=1)
     counting.write(refused, "first")
     wait_until(lambda: any(one["error_code"] == 429 for one in counting.calls()), 30, "it is refused")
     counting.write(refused, "second")
     counting.write(other, "hello")
-    counting.wait_for(other, "1 hello", seconds=2.5)
+    counting.wait_for(other, "1 hello", seconds=6)
     assert counting.heard(refused) == []
     closed = counting.command("lanes", "answers_bot")["closed"]
     assert [one["chat"] for one in closed] == [str(refused)]

@@ -6,6 +6,7 @@ Standard input: a JSON object with ``bot``, ``url`` and ``sends``, a list of [me
 import asyncio
 import json
 import sys
+import time
 from typing import Any
 
 import aiohttp
@@ -49,9 +50,10 @@ class Sender:
 
     async def _call(self, method: str, chat: str, lane: int, paid: bool) -> None:
         text = f"{lane}{'p' if paid else ''}"
-        params = {"chat_id": int(chat), "text": text}
+        params: dict[str, Any] = {"chat_id": int(chat), "text": text}
         if method == "forwardMessage":
             params = {"chat_id": int(chat), "from_chat_id": int(chat), "message_id": 1}
+        params["sent"] = time.monotonic()
         async with self.session.post(f"{self.url}/{method}", json=params) as answer:
             await answer.read()
 

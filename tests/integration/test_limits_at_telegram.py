@@ -22,8 +22,8 @@ PRIVATE, GROUPS = 3000, 60
 BULK, PAID, GROUP_WINDOW = 300.0, 2000.0, 5.0
 TOLERANCE = 0.020
 
-Arrival = tuple[float, str, str, str]
-"""The second, the method, the chat, the text."""
+Arrival = tuple[float, str, str, str, float]
+"""The second, the method, the chat, the text, and for how long the request was on its way."""
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ async def arrivals() -> AsyncIterator[tuple[str, list[Arrival]]]:
     async def note(request: web.Request) -> web.Response:
         at = time.monotonic()
         body = await request.json()
-        noted.append((at, request.match_info["method"], str(body["chat_id"]), body.get("text", "")))
+        transit = at - body["sent"]
+        noted.append((at, request.match_info["method"], str(body["chat_id"]), body.get("text", ""), transit))
         return web.json_response({"ok": True, "result": {"message_id": len(noted)}})
 
     application = web.Application()
@@ -86,19 +87,22 @@ async def test_three_processes_and_ten_thousand_sends_exceed_no_limit_in_any_win
     url, noted = arrivals
     await run(clean, url, plan(random.Random(7)))
     assert len(noted) == SENDS
+    # What a busy machine takes over carrying a request brings it nearer to those behind it.
+    slack = TOLERANCE + max(transit for *_, transit in noted)
+    print(f"the longest way of a request: {slack - TOLERANCE:.3f} s")
     chats: dict[str, list[float]] = defaultdict(list)
-    for at, method, chat, _ in sorted(noted):
+    for at, method, chat, *_ in sorted(noted):
         chats[chat] += [at] * (2 if method == "forwardMessage" else 1)
     for chat, moments in chats.items():
         if chat.startswith("-"):
-            assert most_within(moments, GROUP_WINDOW - TOLERANCE) <= 20, chat
+            assert most_within(moments, GROUP_WINDOW - slack) <= 20, chat
             continue
         for index in range(len(moments)):
             # After a burst of three, one a second: the fourth and every later one is so far behind.
             for later in range(index + 3, len(moments)):
-                assert moments[later] - moments[index] >= (later - index - 2) - TOLERANCE, chat
-    bulk = sorted(at for at, method, _, text in noted if text == "3")
-    assert most_within(bulk, 1 - TOLERANCE) <= BULK
-    assert sum(after - before for before, after in pairwise(bulk)) >= (len(bulk) - 1) / BULK - TOLERANCE
-    paid = sorted(at for at, _, _, text in noted if text == "3p")
-    assert most_within(paid, 1 - TOLERANCE) <= PAID
+                assert moments[later] - moments[index] >= (later - index - 2) - slack, chat
+    bulk = sorted(at for at, method, _, text, _ in noted if text == "3")
+    assert most_within(bulk, 1 - slack) <= BULK
+    assert sum(after - before for before, after in pairwise(bulk)) >= (len(bulk) - 1) / BULK - slack
+    paid = sorted(at for at, _, _, text, _ in noted if text == "3p")
+    assert most_within(paid, 1 - slack) <= PAID
