@@ -24,7 +24,7 @@ $(BIN)/python:
 # uv installs the pinned set in seconds; pip does the same where uv cannot.
 define install
 	@echo "Installing $(1) into $(VENV) …"
-	@if [ -x $(BIN)/uv ] && $(BIN)/uv pip install --quiet --python $(BIN)/python $(foreach f,$(1),-r $(f)); then :; \
+	@if [ -x $(BIN)/uv ] && $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python $(foreach f,$(1),-r $(f)) 2>/dev/null; then :; \
 	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(foreach f,$(1),-r $(f)); fi
 endef
 

@@ -8,7 +8,11 @@ import structlog
 
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
+from botyard.settings import Settings
+from tests.integration.fake_api import FakeApi, fake_api
 from tests.integration.mailbox_tools import TIMES
+from tests.integration.rig import Rig, rig
+from tests.services import Services
 from tests.unit.simulator.process import Client, Process
 
 
@@ -27,6 +31,20 @@ def boxes(async_valkey: "redis.asyncio.Redis") -> Mailboxes:
 @pytest.fixture
 def keeper(raw_valkey: "redis.Redis") -> Keeper:
     return Keeper(raw_valkey, TIMES)
+
+
+@pytest.fixture
+async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
+    """Everything that a worker process has."""
+    async with rig(clean, settings) as made:
+        yield made
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    """A Bot API that answers as it is told."""
+    async with fake_api() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A press of a button is answered, whatever its handler does."""
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
@@ -9,26 +8,12 @@ import pytest
 from botyard.bots.registry import ServedBot
 from botyard.delivery.unanswered import PATIENCE_SECONDS, answer_unanswered
 from botyard.mailbox.protocol import AWAITED
-from botyard.settings import Settings
 from botyard.telegram.keys import awaited_query, chat_key
 from tests.factories import callback, entry, make_bot
-from tests.integration.fake_api import FakeApi, fake_api
-from tests.integration.rig import Rig, rig
-from tests.services import Services
+from tests.integration.fake_api import FakeApi
+from tests.integration.rig import Rig
 
 KINDS = "tests.integration.kinds:"
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 async def press(yard: Rig, bot: ServedBot, update_id: int, data: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,20 +12,12 @@ from botyard.bots import dead_letters
 from botyard.bots.dead_letters import Replayer, Selection, discard, groups, letter, letter_ids
 from botyard.commands import dead
 from botyard.errors import InputError
-from botyard.settings import Settings
 from tests.factories import TOKEN, make_bot, message
 from tests.integration import kinds
 from tests.integration.outbox_tools import add_row
-from tests.integration.rig import Rig, rig
-from tests.services import Services
+from tests.integration.rig import Rig
 
 MISBEHAVING = "tests.integration.kinds:misbehaving"
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
 
 
 def rows(yard: Rig, query: str) -> list[tuple[Any, ...]]:

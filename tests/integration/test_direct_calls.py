@@ -10,15 +10,9 @@ from botyard.direct_calls import DirectCalls
 from botyard.limiter import Permission
 from botyard.settings import Settings
 from tests.factories import make_bot, message
-from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.fake_api import FakeApi, error
 from tests.integration.rig import Rig, rig
 from tests.services import Services
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 @pytest.fixture

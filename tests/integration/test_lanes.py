@@ -12,7 +12,7 @@ from botyard.settings import Settings
 from botyard.telemetry import metrics
 from botyard.web.health import _closed_gauges, _outbox_gauges
 from tests.factories import TELEGRAM_ID, make_bot, message
-from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.fake_api import FakeApi, error
 from tests.integration.outbox_tools import add_row
 from tests.integration.rig import Rig, rig
 from tests.services import Services
@@ -24,12 +24,6 @@ KINDS = "tests.integration.kinds:"
 async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
     metrics.take_pending()
     async with rig(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
         yield made
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ from tests.integration.rig import Rig, rig
 from tests.services import Services
 
 KINDS = "tests.integration.kinds:"
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
 
 
 def rows(yard: Rig, query: str) -> list[tuple[Any, ...]]:

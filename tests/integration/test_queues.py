@@ -1,23 +1,12 @@
 """Quick bots, slow bots, and bots that block: which pool serves them."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from botyard.bots.queues import change_queue, note_blocking
 from botyard.processing.paces import QUICK_UPDATES
-from botyard.settings import Settings
 from tests.factories import make_bot, message, until
-from tests.integration.rig import Rig, rig
+from tests.integration.rig import Rig
 from tests.services import Services
 
 KINDS = "tests.integration.kinds:"
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
 
 
 def queue_of(services: Services) -> str:
@@ -40,6 +29,14 @@ async def test_a_bot_whose_owner_chose_its_queue_stays_there(yard: Rig) -> None:
     yard.services.superuser("""UPDATE bots SET settings = '{"queue": "slow"}'""")
     assert not change_queue(bot.id, "updates", "quick")
     assert queue_of(yard.services) == "slow"
+
+
+async def test_a_bot_with_a_rare_slow_command_does_not_go_to_and_fro(yard: Rig) -> None:
+    bot = make_bot(queue="updates")
+    assert change_queue(bot.id, "slow", "slow")
+    assert not change_queue(bot.id, "updates", "quick")
+    yard.services.superuser("UPDATE bots SET settings = jsonb_build_object('slowed_at', 1)")
+    assert change_queue(bot.id, "updates", "quick")
 
 
 async def test_a_bot_that_blocks_is_moved_and_the_place_is_an_event(yard: Rig) -> None:

@@ -1,16 +1,14 @@
 """What Telegram refuses for good: people who are gone, groups that moved, tokens that were revoked."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from botyard.bots.registry import ServedBot
-from botyard.settings import Settings
 from tests.factories import make_bot, message
-from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.fake_api import FakeApi, error
 from tests.integration.outbox_tools import add_row, column
-from tests.integration.rig import Rig, rig
+from tests.integration.rig import Rig
 from tests.services import Services
 
 KINDS = "tests.integration.kinds:"
@@ -21,18 +19,6 @@ GONE = {
     "not found": (400, "Bad Request: chat not found"),
 }
 OLD, NEW = "-500", "-1000000000500"
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 @pytest.fixture

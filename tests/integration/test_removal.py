@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -26,25 +25,13 @@ from botyard.settings import Settings
 from db.engine import get_sessions, one_statement
 from tests.factories import TELEGRAM_ID, TOKEN, entry, guard, make_bot, message, resolution, send
 from tests.integration import gates, kinds
-from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.fake_api import FakeApi, error
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
 TABLES = ("bots", "bot_identities", "inbox", "conversations", "messages", "media", "dead_letters", "outbox")
 
 FILE = Attached("photo", "0" * 64, "a.jpg", "image/jpeg", 5, "photo", "photo", 0)
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
 
 
 def answer(result: Any) -> Any:

@@ -1,7 +1,6 @@
 """Slices of sends against a Bot API that answers as it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,24 +12,12 @@ from botyard.limiter import Permit
 from botyard.settings import Settings
 from botyard.telemetry import metrics
 from tests.factories import TELEGRAM_ID, TOKEN, make_bot, message
-from tests.integration.fake_api import FakeApi, around, cut, echo, error, fake_api, half, raw, silence
+from tests.integration.fake_api import FakeApi, around, cut, echo, error, half, raw, silence
 from tests.integration.outbox_tools import add_row, column, outbox_of
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
 FREE_PORT_OF_NOBODY = "http://127.0.0.1:1"
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 @pytest.fixture

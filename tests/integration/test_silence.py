@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,28 +12,14 @@ from botyard.bots.poll_state import PollState, tell
 from botyard.bots.registry import ServedBot
 from botyard.checks.finding import Finding
 from botyard.checks.silence import why_silent
-from botyard.settings import Settings
 from tests.factories import TELEGRAM_ID, TOKEN, make_bot, message
-from tests.integration.fake_api import FakeApi, error, fake_api
+from tests.integration.fake_api import FakeApi, error
 from tests.integration.outbox_tools import add_row
-from tests.integration.rig import Rig, rig
+from tests.integration.rig import Rig
 from tests.integration.test_removal import answer
-from tests.services import Services
 
 PROFILE = {"id": TELEGRAM_ID, "is_bot": True, "first_name": "Test bot", "username": "test_bot"}
 OURS = f"https://bots.example.org/webhook/public-{TELEGRAM_ID}"
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with rig(clean, settings) as made:
-        yield made
 
 
 async def asked(yard: Rig, bot: ServedBot, *checks: str) -> list[Finding]:

@@ -10,7 +10,7 @@ from telegram.ext import CallbackQueryHandler, CommandHandler
 
 from botyard.settings import Settings
 from tests.factories import callback, make_bot, message
-from tests.integration.fake_api import FakeApi, fake_api
+from tests.integration.fake_api import FakeApi
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
@@ -42,12 +42,6 @@ async def _press(update: Any, _: Any) -> None:
 def everything(application: Any) -> None:
     application.add_handler(CommandHandler("all", _everything))
     application.add_handler(CallbackQueryHandler(_press))
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 @pytest.fixture

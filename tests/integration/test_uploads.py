@@ -23,7 +23,7 @@ from botyard.settings import Settings
 from botyard.telegram.request import UPLOAD_SECONDS
 from tasks.processes import WorkerProcess
 from tests.factories import CHAT, TELEGRAM_ID, make_bot, message, until
-from tests.integration.fake_api import FakeApi, cut, error, fake_api
+from tests.integration.fake_api import FakeApi, cut, error
 from tests.integration.outbox_tools import add_row, column, outbox_of
 from tests.integration.rig import Rig, rig
 from tests.services import Services
@@ -74,12 +74,6 @@ def sending(application: Any) -> None:
     }  # fmt: skip
     for name, handler in commands.items():
         application.add_handler(CommandHandler(name, handler))
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 @pytest.fixture

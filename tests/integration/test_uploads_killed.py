@@ -16,7 +16,7 @@ from telegram.ext import CommandHandler
 from botyard.bots.registry import ServedBot
 from botyard.settings import Settings
 from tests.factories import make_bot, message, until
-from tests.integration.fake_api import FakeApi, fake_api
+from tests.integration.fake_api import FakeApi
 from tests.integration.rig import Rig, rig
 from tests.integration.test_uploads import HOURS, PICTURE, age, kept, prune, rows
 from tests.services import ROOT, Services
@@ -56,12 +56,6 @@ async def _photo(update: Any, _: Any) -> None:
 
 def sending(application: Any) -> None:
     application.add_handler(CommandHandler("photo", _photo))
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with fake_api() as made:
-        yield made
 
 
 @pytest.fixture

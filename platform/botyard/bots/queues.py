@@ -1,6 +1,7 @@
 """Which worker pool a bot's updates go to. See docs/processing.md."""
 
-from typing import Literal
+import time
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy.orm import Session
@@ -13,6 +14,10 @@ from db.engine import get_sessions
 from db.models import Bot, Event
 
 log = structlog.get_logger(__name__)
+
+REST_SECONDS: Final = 3600.0
+"""A bot that was slow stays where slow ones are for so long: its next slow command may be rare."""
+_SLOWED: Final = "slowed_at"
 
 
 def change_queue(bot_id: int, queue: Literal["updates", "slow"], reason: str) -> bool:
@@ -30,7 +35,12 @@ def change_queue(bot_id: int, queue: Literal["updates", "slow"], reason: str) ->
         bot = session.get(Bot, bot_id, with_for_update=True)
         if bot is None or bot.queue == queue or "queue" in bot.settings:
             return False
+        now = time.time()
+        if queue == "updates" and now - bot.settings.get(_SLOWED, 0.0) < REST_SECONDS:
+            return False
         bot.queue = queue
+        if queue == "slow":
+            bot.settings = {**bot.settings, _SLOWED: now}
         bot.config_version += 1
         _say(session, bot, "bot.queue", {"queue": queue, "reason": reason})
         route = routing_of(bot)

@@ -68,6 +68,7 @@ WITH r AS MATERIALIZED (
   -- Unless it was heard since the call began that the chat can be reached: then the refusal is old news.
   INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
   SELECT DISTINCT ON (chat_key) bot_id, customer_id, chat_key, now(), error FROM other WHERE unreachable
+   ORDER BY chat_key
   ON CONFLICT (bot_id, chat_key) DO UPDATE
      SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
    WHERE c.unreachable_since IS NULL AND coalesce(c.reachable_at, '-infinity') <= (

@@ -13,6 +13,7 @@ from db.engine import get_engine
 
 _KEPT_HOURS: Final = 72
 _BATCH: Final = 5000
+_LONG_STATEMENT: Final = "10min"
 _STATEMENTS: Final = (
     """DELETE FROM inbox WHERE (telegram_id, update_id) IN (
          SELECT telegram_id, update_id FROM inbox
@@ -55,7 +56,12 @@ def prune_media(media: MediaStore, keep_hours: float) -> int:
 
     What was put later than that stays even if nothing refers to it: its update may not be committed yet.
     """
-    with get_engine("system").connect() as connection:
-        referred = set(connection.exec_driver_sql(_REFERRED).scalars())
     seconds = keep_hours * 3600
-    return sum(media.remove(name, seconds) for name in media.unused(seconds) if name not in referred)
+    unused = list(media.unused(seconds))
+    if not unused:
+        return 0
+    with get_engine("system").begin() as connection:
+        # It reads every letter that may be replayed: of many that takes longer than a statement usually may.
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_LONG_STATEMENT}'")
+        referred = set(connection.exec_driver_sql(_REFERRED).scalars())
+    return sum(media.remove(name, seconds) for name in unused if name not in referred)

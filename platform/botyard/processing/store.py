@@ -93,11 +93,13 @@ WITH r AS MATERIALIZED (
   INSERT INTO chats AS c (bot_id, customer_id, chat_key, reachable_at)
   SELECT %(bot)s, %(customer)s, y.k, now() FROM y WHERE y.reach AND (y.kind = 'my_chat_member' OR EXISTS (
     SELECT 1 FROM chats u WHERE u.bot_id = %(bot)s AND u.chat_key = y.k AND u.unreachable_since IS NOT NULL))
+   ORDER BY y.k
   ON CONFLICT (bot_id, chat_key) DO UPDATE
      SET unreachable_since = NULL, unreachable_reason = NULL, reachable_at = excluded.reachable_at
 ), lost AS (
   INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
   SELECT %(bot)s, %(customer)s, y.k, now(), 'the bot was blocked or sent away there' FROM y WHERE NOT y.reach
+   ORDER BY y.k
   ON CONFLICT (bot_id, chat_key) DO UPDATE
      SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
   RETURNING c.*

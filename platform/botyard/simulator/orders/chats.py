@@ -7,7 +7,7 @@ from botyard.simulator.errors import ControlError
 from botyard.simulator.groups import found, migrate
 from botyard.simulator.joining import come_by_link, new_link
 from botyard.simulator.model import Bot, Chat, Json, Person
-from botyard.simulator.orders.naming import Order, the_bot, the_person
+from botyard.simulator.orders.naming import Order, check_not_migrated, the_bot, the_person
 from botyard.simulator.params import Params
 from botyard.simulator.people import membership
 from botyard.simulator.simulator import Simulator
@@ -166,8 +166,8 @@ def _chat(simulator: Simulator, params: Params, *, moved: bool = False) -> Chat:
     chat = simulator.world.groups.get(chat_id)
     if chat is None:
         raise ControlError(404, f"there is no group or channel {chat_id}")
-    if chat.migrated_to and not moved:
-        raise ControlError(409, f"group {chat_id} has become supergroup {chat.migrated_to}; use that id")
+    if not moved:
+        check_not_migrated(chat)
     return chat
 
 

@@ -51,7 +51,7 @@ def the_chat(simulator: Simulator, params: Params, bot: Bot, person: Person) -> 
     if chat_id == person.id:
         return simulator.world.private_chat(bot.id, person.id)
     chat = simulator.world.chat(bot.id, chat_id)
-    _check_not_migrated(chat)
+    check_not_migrated(chat)
     if chat is None or not (chat.has(person.id) and chat.has(bot.id)):
         raise ControlError(404, f"there is no chat {chat_id} with this person and this bot")
     return chat
@@ -71,12 +71,13 @@ def the_place(simulator: Simulator, params: Params, person: Person) -> Chat:
 def the_group(simulator: Simulator, chat_id: int, person: Person) -> Chat:
     """Return a group or channel that a person is in."""
     chat = simulator.world.groups.get(chat_id)
-    _check_not_migrated(chat)
+    check_not_migrated(chat)
     if chat is None or not chat.has(person.id):
         raise ControlError(404, f"there is no chat {chat_id} with this person")
     return chat
 
 
-def _check_not_migrated(chat: Chat | None) -> None:
+def check_not_migrated(chat: Chat | None) -> None:
+    """Refuse a group that lives on as a supergroup."""
     if chat and chat.migrated_to:
         raise ControlError(409, f"group {chat.id} has become supergroup {chat.migrated_to}; use that id")
