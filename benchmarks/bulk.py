@@ -6,8 +6,10 @@ The simulator enforces Telegram's limits. Writes ``docs/figures/bulk.json``.
 import json
 import sys
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import asdict
+from itertools import batched
 from pathlib import Path
 
 import psycopg2
@@ -20,6 +22,8 @@ AUDIENCE = 300
 CHATTING = 20
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
 RATE = 30
+TOLERANCE = 0.02
+"""Seconds by which the way of a request may differ from another's."""
 BOT = 4_740_000_000
 
 _QUEUE = """
@@ -43,7 +47,10 @@ def measure(folder: Path) -> tuple[list[Waits], dict[str, float]]:
     with Yard(folder) as yard:
         yard.add_bot(token(BOT), "tests.e2e.bots:counter", "updates", "news_bot")
         audience = [next(PEOPLE) for _ in range(AUDIENCE)]
-        yard.simulator.post("/sim/batch", bot_id=BOT, messages=[{"person_id": p, "text": "hi"} for p in audience])
+        for some in batched(audience, RATE // 2, strict=False):
+            # Everybody at once would be more replies than Telegram takes from one bot.
+            yard.simulator.post("/sim/batch", bot_id=BOT, messages=[{"person_id": p, "text": "hi"} for p in some])
+            time.sleep(0.5)
         pairs = [(BOT, next(PEOPLE)) for _ in range(CHATTING)]
         chat(yard, pairs, "warm-up", 6, every=2)
         wait_until(lambda: yard.metric("outbox_rows") == 0, 60, "everybody is greeted")
@@ -58,7 +65,10 @@ def _bulk(yard: Yard, queued: int) -> dict[str, float]:
     calls = [one for one in yard.simulator.history() if one["kind"] == "call" and one["method"] == "sendMessage"]
     news = sorted(one["at"] for one in calls if one["ok"] and one["params"]["text"].startswith("news "))
     refused = sum(one["error_code"] == 429 for one in calls)
-    fullest = max(sum(begin <= at < begin + 1 for at in news[place : place + 100]) for place, begin in enumerate(news))
+    second = 1 - TOLERANCE
+    fullest = max(
+        sum(begin <= at < begin + second for at in news[place : place + 100]) for place, begin in enumerate(news)
+    )
     rate = (len(news) - 1) / (news[-1] - news[0])
     return {"queued": queued, "sent": len(news), "per_second": rate, "fullest_second": fullest, "refused_429": refused}
 
@@ -72,8 +82,8 @@ def main() -> int:
     FIGURES.mkdir(parents=True, exist_ok=True)
     rows = [{key: value for key, value in asdict(one).items() if key != "waits"} for one in found]
     (FIGURES / "bulk.json").write_text(json.dumps({"bulk": bulk, "runs": rows}, indent=2) + "\n")
-    kept = found[1].p95 <= found[0].p95 + BOUND and bulk["refused_429"] == 0 and bulk["sent"] == bulk["queued"]
-    return int(not kept)
+    all_sent = bulk["sent"] == bulk["queued"] and bulk["refused_429"] == 0 and bulk["fullest_second"] <= RATE
+    return int(not (all_sent and found[1].p95 <= found[0].p95 + BOUND))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from celery.concurrency.thread import TaskPool as ThreadsPool
 from redis import Redis
 
 from botyard.delivery.calls import ApiClient
-from botyard.delivery.outbox import bots_with_due_rows
+from botyard.delivery.outbox import bots_with_due_rows, revive_forgotten
 from botyard.delivery.slice import SendingSlice
 from botyard.delivery.unanswered import answer_unanswered
 from botyard.hosting import Host
@@ -35,6 +35,7 @@ from tasks.loops import LoopThread, SlotLoops
 from tasks.process_logs import say_ready
 
 _SQL_SWEEP_SECONDS = 2.0
+_FORGOTTEN_SECONDS = 30.0
 _FLUSH_SECONDS = 1.0
 _COURTESY_SECONDS = 0.5
 
@@ -65,6 +66,7 @@ class WorkerProcess:
                 (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
                 (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
                 (_SQL_SWEEP_SECONDS, self.wake_sleepers),
+                (_FORGOTTEN_SECONDS, revive_forgotten),
                 (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
             ],
             self.settings.clock_seconds,
@@ -103,6 +105,7 @@ class WorkerProcess:
     def repair(self) -> None:
         """Every sweep once: what the clocks do, for when there is none."""
         sweep_once(self.keeper, self.tickets)
+        revive_forgotten()
         self.wake_sleepers()
 
     def stop(self) -> None:

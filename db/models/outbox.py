@@ -20,8 +20,13 @@ class OutboxRow(BotOwned, Created, Base):
             "state IN ('queued', 'retry', 'sending', 'sent', 'dead', 'uncertain', 'expired', 'dropped')", "state"
         ),
         CheckConstraint("repeat_policy IN ('repeat', 'leave')", "repeat_policy"),
-        # One order per (chat, lane), and the heads of all of them per bot, from one small index.
+        # One order per (chat, lane): what comes before a row, and what after it.
         Index("ix_outbox_open", "bot_id", "chat_key", "lane", "id", postgresql_where=text(f"state IN {OPEN_STATES}")),
+        # What can be sent next, and nothing of what waits behind it.
+        Index("ix_outbox_due", "bot_id", "lane", "due", "id", postgresql_where=text("state IN ('queued', 'retry')")),
+        Index(
+            "ix_outbox_put_off", "after_id", postgresql_where=text("after_id IS NOT NULL AND due = 'infinity'")
+        ),
         # Everything of one bot, the latest first: for whoever looks at a bot, or removes it.
         Index("ix_outbox_bot", "bot_id", "id"),
         Index("ix_outbox_open_due", "due", postgresql_where=text(f"state IN {OPEN_STATES}")),
@@ -53,6 +58,7 @@ class OutboxRow(BotOwned, Created, Base):
     owner: Mapped[str | None]
     started_at: Mapped[datetime | None]
     due: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When it may be claimed; infinity while it waits for another row, once that was noticed."""
     caused_at: Mapped[datetime | None]
     """When the update that caused it arrived."""
     deadline: Mapped[datetime | None]

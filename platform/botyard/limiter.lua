@@ -4,7 +4,8 @@
 -- ARGV: bot, horizon, private burst, private spacing, group sends, group window, bulk spacing, paid spacing, then per send:
 -- chat, budget, rate, weight. chat '' asks the bot's own closing only; budget is 'm' messages, 'e' edits, '' none;
 -- rate is 'b' bulk, 'p' paid bulk, '' none.
--- Answers with the names of the permits' beginning, then per send: 1 or 0, and the microseconds until its moment.
+-- Answers with the names of the permits' beginning, then per send: 1, or 0 when its chat is not open, or -1 when the
+-- bot's rate is spent; and the microseconds until its moment.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
 local bot, horizon, burst, private_ms, group_sends, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -13,6 +14,8 @@ local base, shut = 'by:lim:' .. bot, 'by:shut:' .. bot
 local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
 local permits = string.format('%d', T[1] * 1000000 + T[2])
 local ahead = {}
+-- A bot that was closed a while ago spaces all its messages like bulk: the burst that closed it is still waiting.
+local careful = redis.call('EXISTS', 'by:careful:' .. bot) == 1
 
 -- A channel that is known by its name and by its id is one chat.
 local function known_as(chat)
@@ -38,6 +41,7 @@ end
 local answer = { permits }
 for i = 9, #ARGV, 4 do
   local chat, budget, rate, weight = known_as(ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  if careful and rate == '' and budget ~= '' then rate = 'b' end
   local first = string.sub(chat, 1, 1)
   local group = first == '-' or first == '@'
   local key = base .. ':' .. budget .. ':' .. chat
@@ -66,12 +70,13 @@ for i = 9, #ARGV, 4 do
     if rate ~= '' then put(base .. ':' .. rate, go + spacing[rate] * weight) end
     answer[#answer + 1] = 1
   else
-    if rate ~= '' and not waits_for_chat then
+    local crowded = rate ~= '' and not waits_for_chat
+    if crowded then
       -- Those that are refused together come back one after the other.
       go = math.max(go, ahead[rate] or 0)
       ahead[rate] = go + spacing[rate] * weight
     end
-    answer[#answer + 1] = 0
+    answer[#answer + 1] = crowded and -1 or 0
   end
   answer[#answer + 1] = math.ceil((go - now) * 1000)
 end

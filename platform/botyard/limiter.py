@@ -18,7 +18,8 @@ _MESSAGES: Final = "m"
 _EDITS: Final = "e"
 _NONE: Final = ""
 _BULK: Final = "b"
-_PAID: Final = "p"
+PAID: Final = "p"
+"""The rate of paid broadcasts, see `Permission`."""
 _LATE_SECONDS: Final = 0.005
 
 
@@ -46,12 +47,14 @@ class Permit:
     Args:
         wanted: what was asked for.
         granted: whether it may go.
+        crowded: it may not, because of the bot's rate and not of its chat.
         at: that moment, by this process' monotonic clock, in seconds.
         name: what the permit is called in Redis.
     """
 
     wanted: Permission
     granted: bool
+    crowded: bool
     at: float
     name: str
 
@@ -59,6 +62,11 @@ class Permit:
     def wait(self) -> float:
         """Seconds from now until its moment; 0.0 when that is here."""
         return max(self.at - time.monotonic(), 0.0)
+
+    @property
+    def ask_again(self) -> float:
+        """Seconds from now until a refused one is to be asked for: early enough to be there at its moment."""
+        return max(self.wait - HORIZON_SECONDS / 2, 0.0)
 
 
 class Limiter:
@@ -87,7 +95,11 @@ class Limiter:
             1000 / settings.limit_bulk_per_second,
             1000 / settings.limit_paid_per_second,
         )
-        self._closing = (settings.limit_refused_chats, settings.limit_refused_seconds * 1000)
+        self._closing = (
+            settings.limit_refused_chats,
+            settings.limit_refused_seconds * 1000,
+            settings.limit_careful_seconds * 1000,
+        )
 
     def permission(self, method: str, chat: str, lane: Lane, *, paid: bool = False) -> Permission:
         """What a call needs: messages and edits have a budget each per chat; answers and deletions have none.
@@ -102,7 +114,7 @@ class Limiter:
             return Permission("", _NONE)
         chat = named(chat)
         if method.startswith(("send", "copy", "forward")) and method != "sendChatAction":
-            rate = (_PAID if paid else _BULK) if lane is Lane.BULK else _NONE
+            rate = (PAID if paid else _BULK) if lane is Lane.BULK else _NONE
             return Permission(chat, _MESSAGES, rate, self._forward if method.startswith("forward") else 1)
         return Permission(chat, _EDITS if method.startswith("edit") else _NONE)
 
@@ -117,8 +129,8 @@ class Limiter:
         asked = time.monotonic()
         names, *found = await self._reserve(args=args)
         return [
-            Permit(one, bool(granted), asked + micros / 1e6, f"{names.decode()}:{9 + 4 * number}")
-            for number, (one, granted, micros) in enumerate(zip(wanted, found[::2], found[1::2], strict=True))
+            Permit(one, answer > 0, answer < 0, asked + micros / 1e6, f"{names.decode()}:{9 + 4 * number}")
+            for number, (one, answer, micros) in enumerate(zip(wanted, found[::2], found[1::2], strict=True))
         ]
 
     async def come(self, bot: int, permit: Permit) -> None:

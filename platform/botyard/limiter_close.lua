@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Telegram refused a chat: close it, and the whole bot when several of its chats were refused within a while.
 -- Of several closings the one that lasts longest holds. Answers 1 when the bot is closed by this.
--- ARGV: bot, chat, milliseconds, how many chats close the bot, within how many milliseconds.
+-- ARGV: bot, chat, milliseconds, how many chats close the bot, within how many milliseconds, and for how many it is
+-- careful after that.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
 local bot, chat, ms, chats, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -25,4 +26,5 @@ redis.call('ZADD', refused, now, chat)
 redis.call('PEXPIRE', refused, within)
 if redis.call('ZCARD', refused) < chats then return 0 end
 close('')
+redis.call('SET', 'by:careful:' .. bot, 1, 'PX', ms + tonumber(ARGV[6]))
 return 1

@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     limit_refused_chats: int = Field(3, ge=1)
     """So many chats of a bot, refused with 429 within ``limit_refused_seconds``, close the whole bot."""
     limit_refused_seconds: int = Field(10, ge=1)
+    limit_careful_seconds: int = Field(60, ge=0)
+    """For so long after it was closed, all messages of a bot are spaced like bulk."""
 
     # --- mailbox protocol; the constraints between the times stand in docs/mailbox.md ---
     lease_seconds: float = Field(9.0, gt=0)

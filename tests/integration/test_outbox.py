@@ -98,6 +98,7 @@ def test_the_next_due_time_is_that_of_the_heads_only(clean: Services, bot: Serve
     assert outbox_of(bot).next_due() is None
     add_row(clean, bot, "head", due=30)
     add_row(clean, bot, "behind it", due=0)
+    assert outbox_of(bot).record_and_claim([], 50) == []
     due = outbox_of(bot).next_due()
     assert due is not None
     assert 28 < due <= 30

@@ -1,7 +1,9 @@
 """The outbox' statements: adopt, claim, record, and what is due when. See docs/delivery.md.
 
-Order is strict within (chat, lane): only the oldest open row of each may be claimed. The attempt number fences a row:
-whoever comes back late with a result of an earlier attempt changes nothing, except that "sent" stays true.
+Order is strict within (chat, lane): only the oldest open row of each may be claimed; one that is found to wait for
+another is put off (``due`` is infinity) until that ends, so that a claim reads what can be sent and not what waits. The
+attempt number fences a row: whoever comes back late with a result of an earlier attempt changes nothing, except that
+"sent" stays true.
 """
 
 from collections.abc import Sequence
@@ -16,24 +18,51 @@ from db.engine import get_engine, one_statement
 
 _TENANT = "SELECT set_config('app.tenant', %(tenant)s, true);"
 
-_HEADS = """
-  FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN ('queued', 'retry')
-   AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.bot_id = h.bot_id AND e.chat_key = h.chat_key AND e.lane = h.lane
-                    AND e.id < h.id AND e.state IN ('queued', 'retry', 'sending'))
-   AND NOT EXISTS (SELECT 1 FROM outbox a WHERE a.id = h.after_id AND a.state IN ('queued', 'retry', 'sending'))
-"""
+_WAITING = "('queued', 'retry')"
+
+# A row found behind another one is put off until that ends: a broadcast of any length is looked at only where it moves.
+# The planner knows nothing of rows that have just come by the thousand, and a join would read all of them for each: the
+# questions per row are subqueries, which it can only answer one by one, from an index.
+_LET_NEXT = f"""next AS (
+  -- Also when it is not put off in this snapshot: a new holder of the lease may be doing that just now.
+  UPDATE outbox o SET due = CASE WHEN due = 'infinity' THEN now() ELSE due END
+    FROM (SELECT unnest(
+            ARRAY(SELECT n.id FROM outbox n WHERE n.bot_id = e.bot_id AND n.chat_key = e.chat_key AND n.lane = e.lane
+                     AND n.id > e.id AND n.state IN {_WAITING} ORDER BY n.id LIMIT 1)
+            || ARRAY(SELECT a.id FROM outbox a WHERE a.after_id = e.id AND a.due = 'infinity')) AS id FROM ended e) f
+   WHERE o.id = f.id AND o.state IN {_WAITING}
+)"""
+
+_REPEATED = "repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s"
 
 # A row that was being sent by somebody who is gone was perhaps sent.
 _ADOPT = f"""{_TENANT}
-UPDATE outbox SET uncertain_count = uncertain_count + 1, due = now(), owner = NULL,
-       state = CASE WHEN repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s THEN 'queued' ELSE 'uncertain' END,
-       resolved_at = CASE WHEN repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s THEN NULL ELSE now() END
- WHERE bot_id = %(bot)s AND state = 'sending' AND owner <> %(owner)s RETURNING id
+WITH adopted AS (
+  UPDATE outbox SET uncertain_count = uncertain_count + 1, due = now(), owner = NULL,
+         state = CASE WHEN {_REPEATED} THEN 'queued' ELSE 'uncertain' END,
+         resolved_at = CASE WHEN {_REPEATED} THEN NULL ELSE now() END
+   WHERE bot_id = %(bot)s AND state = 'sending' AND owner <> %(owner)s RETURNING *
+), ended AS (SELECT * FROM adopted WHERE state = 'uncertain'), {_LET_NEXT}
+SELECT count(*) FROM adopted
 """
 
+_BEHIND = """coalesce(
+  (SELECT true FROM outbox e WHERE e.bot_id = h.bot_id AND e.chat_key = h.chat_key AND e.lane = h.lane AND e.id < h.id
+      AND e.state IN ('queued', 'retry', 'sending') LIMIT 1),
+  (SELECT true FROM outbox a WHERE a.id = h.after_id AND a.state IN ('queued', 'retry', 'sending') LIMIT 1), false)"""
+
 _CLAIM = f"""
-WITH head AS MATERIALIZED (
-  SELECT h.id {_HEADS} AND h.due <= now() ORDER BY h.lane, h.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+WITH due AS MATERIALIZED (
+  SELECT h.id, h.lane, h.due, {_BEHIND} AS behind FROM outbox h
+   WHERE h.bot_id = %(bot)s AND h.state IN {_WAITING} AND h.due <= now() AND h.lane <= %(lowest)s
+   ORDER BY h.lane, h.due, h.id LIMIT %(look)s
+), head AS MATERIALIZED (
+  SELECT id FROM outbox WHERE state IN {_WAITING} AND id = ANY(ARRAY(
+    SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY lane ORDER BY due, id) AS place FROM due WHERE NOT behind)
+     WHERE lane < %(bulk_lane)s OR place <= %(bulk)s ORDER BY lane, place LIMIT %(limit)s))
+  ORDER BY lane, due, id FOR UPDATE SKIP LOCKED
+), put_off AS (
+  UPDATE outbox o SET due = 'infinity' FROM due WHERE o.id = due.id AND behind AND o.state IN {_WAITING}
 )
 UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
   FROM head WHERE o.id = head.id
@@ -44,7 +73,7 @@ RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.a
           coalesce(o.waits, '{{}}')::text
 """
 
-_RECORD = """
+_RECORD = f"""
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
     id bigint, attempt bigint, verdict text, message_id bigint, message_ids bigint[], due_in float8, error text,
@@ -58,7 +87,7 @@ WITH r AS MATERIALIZED (
   UPDATE outbox o SET state = r.verdict, error = r.error, owner = NULL,
          due = now() + coalesce(r.due_in, 0) * interval '1 s',
          waits = CASE WHEN r.cause IS NULL OR r.due_in IS NULL THEN o.waits
-                 ELSE coalesce(o.waits, '{}') || jsonb_build_object(
+                 ELSE coalesce(o.waits, '{{}}') || jsonb_build_object(
                    r.cause, round((coalesce((o.waits->>r.cause)::float8, 0) + r.due_in)::numeric, 3)) END,
          failures = failures + r.counted::int, uncertain_count = uncertain_count + r.uncertain::int,
          resolved_at = CASE WHEN r.verdict IN ('queued', 'retry') THEN NULL ELSE now() END FROM r
@@ -77,7 +106,11 @@ WITH r AS MATERIALIZED (
 ), swept AS (
   UPDATE outbox o SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
    WHERE o.bot_id = lost.bot_id AND o.chat_key = lost.chat_key AND o.lane > 0 AND o.state IN ('queued', 'retry')
-), event AS (
+), ended AS (
+  SELECT bot_id, chat_key, lane, id FROM ok UNION ALL
+  SELECT bot_id, chat_key, lane, id FROM other WHERE resolved_at IS NOT NULL
+     AND (lane = 0 OR NOT EXISTS (SELECT 1 FROM lost WHERE lost.chat_key = other.chat_key))
+), {_LET_NEXT}, event AS (
   INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
   SELECT customer_id, bot_id, 'chat.unreachable', 'chat:' || chat_key, 'telegram',
          jsonb_build_object('reason', unreachable_reason) FROM lost
@@ -106,7 +139,20 @@ SELECT w.u, w.n, CASE WHEN w.n = o.n THEN o.message_id ELSE o.message_ids[w.n - 
 """
 
 _NEXT_DUE = f"""{_TENANT}
-SELECT extract(epoch FROM min(h.due) - clock_timestamp())::float8 {_HEADS}
+SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM (
+  SELECT (SELECT h.due FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN {_WAITING} AND h.lane = l.lane
+           ORDER BY h.due LIMIT 1) AS due FROM generate_series(0, %(lowest)s) AS l(lane)) AS first
+ WHERE due < 'infinity'
+"""
+
+# The oldest of those that were put off waits for a row that is open, or nobody would ever look at it again.
+_FORGOTTEN = f"""
+UPDATE outbox SET due = now() WHERE state IN {_WAITING} AND id = ANY(ARRAY(
+  SELECT h.id FROM (
+    SELECT DISTINCT ON (bot_id, chat_key, lane) * FROM outbox WHERE due = 'infinity' AND state IN {_WAITING}
+     ORDER BY bot_id, chat_key, lane, id) AS h
+   WHERE NOT {_BEHIND}))
+RETURNING id
 """
 
 _ASLEEP = """
@@ -116,6 +162,8 @@ SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id AND b.stat
 """
 
 _MAX_UNCERTAIN: Final = 3
+_LOOKED_AT: Final = 100
+"""So many due rows of a bot are looked at for one claim."""
 
 Verdict = Literal["sent", "retry", "queued", "dead", "expired", "uncertain", "dropped"]
 
@@ -194,16 +242,26 @@ class Outbox:
         """Take over what a lost holder was sending; how many rows that were."""
         with one_statement() as cursor:
             cursor.execute(_ADOPT, self._parameters)
-            return len(cursor.fetchall())
+            ((count,),) = cursor.fetchall()
+            return int(count)
 
-    def record_and_claim(self, results: Sequence[Result], limit: int) -> list[Row]:
-        """Write what became of earlier rows and claim the next, in one round trip and one commit."""
+    def record_and_claim(self, results: Sequence[Result], limit: int, bulk: int = _LOOKED_AT) -> list[Row]:
+        """Write what became of earlier rows and claim the next, in one round trip and one commit.
+
+        Args:
+            results: of rows claimed earlier.
+            limit: how many rows to claim at most.
+            bulk: how many of them may be of the bulk lane.
+        """
         batch = orjson.dumps(list(results)).decode()
         statement = _TENANT
         if results:
             statement += _RECORD + ";"
         with one_statement() as cursor:
-            cursor.execute(statement + _CLAIM, {**self._parameters, "batch": batch, "limit": limit})
+            cursor.execute(statement + _CLAIM, {
+                **self._parameters, "batch": batch, "limit": limit, "bulk": bulk, "bulk_lane": Lane.BULK.value,
+                "look": _LOOKED_AT, "lowest": _lowest(bulk),
+            })  # fmt: skip
             return [_row(*found) for found in cursor.fetchall()]
 
     def real_ids(self, telegram_id: int, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int | None]:
@@ -218,10 +276,10 @@ class Outbox:
             cursor.execute(_REAL_IDS, parameters)
             return {(update_id, n): message_id for update_id, n, message_id in cursor.fetchall()}
 
-    def next_due(self) -> float | None:
-        """Seconds until the next row may be claimed; none: nothing is waiting."""
+    def next_due(self, *, bulk: bool = True) -> float | None:
+        """Seconds until there is a row to look at, of the bulk lane or of the others only; none: nothing is waiting."""
         with one_statement() as cursor:
-            cursor.execute(_NEXT_DUE, self._parameters)
+            cursor.execute(_NEXT_DUE, {**self._parameters, "lowest": _lowest(bulk)})
             ((seconds,),) = cursor.fetchall()
             return None if seconds is None else max(0.0, seconds)
 
@@ -230,6 +288,16 @@ def bots_with_due_rows() -> list[int]:
     """The bots whose sender ought to have a place in ``by:send``: the net under lost wake-ups."""
     with get_engine("system").connect() as connection:
         return list(connection.exec_driver_sql(_ASLEEP).scalars())
+
+
+def revive_forgotten() -> int:
+    """The net under rows that were put off and not let go when what they waited for ended; how many there were."""
+    with get_engine("system").begin() as connection:
+        return len(connection.exec_driver_sql(_FORGOTTEN).all())
+
+
+def _lowest(bulk: int) -> int:
+    return Lane.BULK if bulk else Lane.BULK - 1
 
 
 def _row(

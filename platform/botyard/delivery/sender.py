@@ -17,7 +17,7 @@ from botyard.delivery.calls import ApiClient, with_real_ids
 from botyard.delivery.outbox import Outbox, Result, Row, Verdict
 from botyard.delivery.uploading import Upload, Uploader
 from botyard.hosting import Host
-from botyard.limiter import Limiter, Permission, Permit
+from botyard.limiter import PAID, Limiter, Permission, Permit
 from botyard.mailbox.leases import Lease
 from botyard.media.attached import FILES
 from botyard.media.known import KnownFiles
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 # To fetch files from where they are kept, and to record what became of the call.
 _READ_SECONDS: Final = 90.0
+_BULK_AT_ONCE: Final = 4
+_PAID_AT_ONCE: Final = 50
 _GIVEN_UP: Final = ("dead", "expired", "dropped")
 
 
@@ -71,6 +73,18 @@ class Sender:
         self._uploader = Uploader(api, host.media, KnownFiles(bot.id, bot.customer_id), host.database)
         self.uploading = 0
         """Calls under way that carry files, and so may take long."""
+        self._bulk_opens = 0.0
+        self._bulk_at_once = _BULK_AT_ONCE
+
+    @property
+    def bulk_closed(self) -> float:
+        """Seconds until it is worth while to ask for bulk sends again."""
+        return max(self._bulk_opens - time.monotonic(), 0.0)
+
+    @property
+    def bulk_room(self) -> int:
+        """How many rows of the bulk lane to claim: those that get no permit are claimed and given back for nothing."""
+        return 0 if self.bulk_closed else self._bulk_at_once
 
     async def prepare(self, rows: list[Row], results: list[Result]) -> list[Ready]:
         """The rows that may be sent in a moment, with their final parameters; the others get a result."""
@@ -113,12 +127,22 @@ class Sender:
     async def _permitted(self, ready: list[tuple[Row, dict[str, Any]]], results: list[Result]) -> list[Ready]:
         wanted = [self._wanted(row, params) for row, params in ready]
         going = []
-        for (row, params), permit in zip(ready, await self._limiter.reserve(self.bot.id, wanted), strict=True):
+        permits = await self._limiter.reserve(self.bot.id, wanted)
+        self._pace_bulk([permit for permit in permits if permit.wanted.rate])
+        for (row, params), permit in zip(ready, permits, strict=True):
             if permit.granted:
                 going.append(Ready(row, params, permit))
             else:
-                results.append(Result(row.id, row.attempt, "queued", due_in=permit.wait, cause="permit"))
+                results.append(Result(row.id, row.attempt, "queued", due_in=permit.ask_again, cause="permit"))
         return going
+
+    def _pace_bulk(self, permits: list[Permit]) -> None:
+        if any(permit.wanted.rate == PAID for permit in permits):
+            self._bulk_at_once = _PAID_AT_ONCE
+        elif permits:
+            self._bulk_at_once = _BULK_AT_ONCE
+        if crowded := [permit.ask_again for permit in permits if permit.crowded]:
+            self._bulk_opens = time.monotonic() + min(crowded)
 
     def _wanted(self, row: Row, params: dict[str, Any]) -> Permission:
         paid = params.get("allow_paid_broadcast") is True

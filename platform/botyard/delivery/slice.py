@@ -106,12 +106,19 @@ class SendingSlice:
         except BaseException:
             await self._land(outbox)
             raise
-        return await self._in_thread(outbox.next_due) if going_on else 0.0
+        return await self._next_due(outbox, sender) if going_on else 0.0
+
+    async def _next_due(self, outbox: Outbox, sender: Sender) -> float | None:
+        closed = sender.bulk_closed
+        if not closed:
+            return await self._in_thread(outbox.next_due)
+        others = await self._in_thread(partial(outbox.next_due, bulk=False))
+        return closed if others is None else min(others, closed)
 
     async def _turn_over(self, outbox: Outbox, sender: Sender, room: int) -> None:
         """Record what has ended, claim what comes next, and let it fly."""
         ended = self._ended
-        rows = await self._in_thread(partial(outbox.record_and_claim, ended, room))
+        rows = await self._in_thread(partial(outbox.record_and_claim, ended, room, sender.bulk_room))
         # Kept until the record stands: without it, what was sent would be sent again.
         self._ended = self._ended[len(ended) :]
         try:
