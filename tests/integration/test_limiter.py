@@ -116,6 +116,20 @@ async def test_paid_bulk_has_a_rate_of_its_own(limiter_with: Make) -> None:
     assert permits[-1].at - permits[0].at == pytest.approx(0.049, abs=0.002)
 
 
+async def test_a_refusal_says_whether_the_chat_or_the_bots_rate_is_the_reason(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_bulk_per_second=3.0)
+    await limiter.reserve(BOT, [message("2")] * 3)
+    permits = await limiter.reserve(BOT, [bulk("2"), bulk("3"), bulk("4"), message("2")])
+    assert [permit.granted for permit in permits] == [False, True, False, False]
+    assert [permit.crowded for permit in permits] == [False, False, True, False]
+
+
+async def test_a_refused_send_is_asked_for_again_before_its_moment(limiter_with: Make) -> None:
+    limiter = limiter_with(limit_bulk_per_second=1.0)
+    _, refused = await limiter.reserve(BOT, [bulk("1"), bulk("2")])
+    assert 0.8 < refused.ask_again < refused.wait - HORIZON_SECONDS / 4
+
+
 async def test_a_refused_send_takes_from_no_scope(limiter_with: Make, valkey: "redis.Redis") -> None:
     limiter = limiter_with(limit_bulk_per_second=0.01)
     await limiter.reserve(BOT, [bulk("1")])
@@ -192,6 +206,18 @@ async def test_several_refused_chats_close_the_bot_and_no_other_bot_notices(limi
     assert [permit.granted for permit in permits] == [False] * 3
     assert all(6 < permit.wait <= 7 for permit in permits)
     assert await at_once(limiter, [message("9")], bot=BOT + 1) == [True]
+
+
+@pytest.mark.parametrize(("careful", "granted"), [(60, int(HORIZON_SECONDS * 30) + 1), (0, 12)])
+async def test_a_bot_that_was_closed_spaces_its_replies_for_a_while_and_its_answers_not(
+    limiter_with: Make, careful: int, granted: int
+) -> None:
+    limiter = limiter_with(limit_refused_chats=1, limit_careful_seconds=careful)
+    await limiter.close(BOT, "1", 0.05)
+    await asyncio.sleep(0.06)
+    permits = await limiter.reserve(BOT, [message(str(chat)) for chat in range(2, 14)])
+    assert sum(permit.granted for permit in permits) == granted
+    assert await at_once(limiter, [Permission("", "")] * 20) == [True] * 20
 
 
 async def test_chats_refused_long_apart_do_not_close_the_bot(limiter_with: Make, valkey: "redis.Redis") -> None:

@@ -74,6 +74,24 @@ def test_an_index_whose_building_was_interrupted_is_built_anew(services: Service
     assert not services.superuser("SELECT 1 FROM pg_indexes WHERE indexname = 'ix_outbox_bot'", database=other)
 
 
+def test_rows_that_were_put_off_are_due_again_for_senders_that_know_nothing_of_it(
+    services: Services, other: str
+) -> None:
+    migrate("head")
+    services.superuser(
+        "INSERT INTO bots (customer_id, telegram_id, public_id, username, name, kind, api_url, token_encrypted,"
+        " webhook_secret_encrypted, webhook_secret_hash) VALUES (1, 7, 'p', 'b', 'b', 'k', 'u', 't', 's', 'h')",
+        "INSERT INTO outbox (bot_id, customer_id, chat_key, lane, method, params, due)"
+        " SELECT id, 1, '5', 1, 'sendMessage', '{}', 'infinity' FROM bots",
+        database=other,
+    )
+    migrate("0005", down=True)
+    assert services.superuser("SELECT due <= now() FROM outbox", database=other) == [(True,)]
+    (forced,) = services.superuser("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'outbox'", database=other)
+    assert forced == (True,)
+    migrate("head")
+
+
 def test_the_models_agree_with_the_migrations(services: Services) -> None:
     assert services.owner_url
     command.check(alembic_configuration())

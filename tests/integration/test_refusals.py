@@ -199,6 +199,7 @@ async def test_either_service_message_tells_that_a_group_moved(
     await yard.settle()
     assert api.texts[-1] == "one two three"
     assert clean.superuser("SELECT key FROM conversations WHERE scope = 'chat'") == [(NEW,)]
+    assert clean.superuser("SELECT DISTINCT chat_key FROM messages WHERE direction = 'in'") == [(NEW,)]
 
 
 async def test_a_revoked_token_stops_its_bot_and_says_so_and_nothing_is_lost(

@@ -9,7 +9,8 @@ from db.engine import one_statement
 _MOVE: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);
 WITH c AS (
-  INSERT INTO chats (bot_id, customer_id, chat_key, moved_to) VALUES (%(bot)s, %(customer)s, %(old)s, %(new)s)
+  INSERT INTO chats (bot_id, customer_id, chat_key, moved_to)
+  SELECT id, %(customer)s, %(old)s, %(new)s FROM bots WHERE id = %(bot)s
   ON CONFLICT (bot_id, chat_key) DO UPDATE SET moved_to = excluded.moved_to
    WHERE chats.moved_to IS DISTINCT FROM excluded.moved_to RETURNING 1
 ), s AS (

@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 _WINDOW: Final = 50
 _GATHER_SECONDS: Final = 0.02
-_LOOK_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 0.1
+_LAST_SECONDS: Final = 0.5
 _AFTER_TROUBLE_SECONDS: Final = 1.0
 _RECORD_AGAIN_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)
 _T = TypeVar("_T")
@@ -94,15 +95,18 @@ class SendingSlice:
         until = time.monotonic() + self._host.settings.slice_seconds
         try:
             while True:
-                # While a file is under way this ticket cannot end anyway: what else is due goes on beside it.
-                going_on = not self._lost and time.monotonic() < until + (UPLOAD_SECONDS if sender.uploading else 0)
-                room = _WINDOW - len(self._flying) if going_on else 0
+                # While a file is under way this ticket cannot end anyway: what else is due goes on beside it. And while
+                # bulk sends wait for their moments, others need not wait for the next ticket.
+                over = time.monotonic() - until
+                going_on = not self._lost and over < (UPLOAD_SECONDS if sender.uploading else 0)
+                claiming = going_on or (not self._lost and over < _LAST_SECONDS)
+                room = _WINDOW - len(self._flying) if claiming else 0
                 if room or self._ended:
-                    await self._turn_over(outbox, sender, room)
+                    await self._turn_over(outbox, sender, room, sender.bulk_room if going_on else 0)
                 if not self._flying and not self._ended:
                     break
                 if self._flying:
-                    await self._gather(_LOOK_SECONDS if going_on else None)
+                    await self._gather(_LOOK_SECONDS if claiming else None)
         except BaseException:
             await self._land(outbox)
             raise
@@ -115,10 +119,10 @@ class SendingSlice:
         others = await self._in_thread(partial(outbox.next_due, bulk=False))
         return closed if others is None else min(others, closed)
 
-    async def _turn_over(self, outbox: Outbox, sender: Sender, room: int) -> None:
+    async def _turn_over(self, outbox: Outbox, sender: Sender, room: int, bulk: int) -> None:
         """Record what has ended, claim what comes next, and let it fly."""
         ended = self._ended
-        rows = await self._in_thread(partial(outbox.record_and_claim, ended, room, sender.bulk_room))
+        rows = await self._in_thread(partial(outbox.record_and_claim, ended, room, bulk))
         # Kept until the record stands: without it, what was sent would be sent again.
         self._ended = self._ended[len(ended) :]
         try:

@@ -282,7 +282,7 @@ class Resolver:
         """What is to be written: everything the handlers did, or the dead letter and what error handlers sent."""
         try:
             guards = [] if failure else guards_of(run, loaded)
-            row = row_of(held, entry, guards, [send_row(send) for send in run.sends], run.started_at)
+            row = row_of(held, entry, run.chat_key, guards, [send_row(send) for send in run.sends], run.started_at)
             if failure is not None:
                 row["dead"] = epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
             encoded = encode_row(row)

@@ -39,7 +39,7 @@ def read_entry(body: bytes) -> Entry:
 
 def grave(held: Held, entry: Entry, dead: dict[str, Any]) -> Resolution:
     """What is written of an update that is given up unread or unrun: its body, and the dead letter."""
-    row = row_of(held, entry, [], []) | {"messages": [], "dead": dead}
+    row = row_of(held, entry, held.chat, [], []) | {"messages": [], "dead": dead}
     return Resolution(held.update_id, frozenset(), encode_row(row))
 
 
@@ -90,22 +90,25 @@ def guards_of(run: UpdateRun, loaded: Loaded) -> list[dict[str, Any]]:
 def row_of(
     held: Held,
     entry: Entry,
+    chat: str,
     guards: list[dict[str, Any]],
     sends: list[dict[str, Any]],
     started_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """One update's part of a batch: see `botyard.processing.store`."""
+    """One update's part of a batch: see `botyard.processing.store`.
+
+    Args:
+        held: what its mailbox says of it.
+        entry: its content.
+        chat: where it belongs; not its mailbox' chat if that moved.
+        guards: the memory rows it writes, see `guards_of`.
+        sends: its outbox rows.
+        started_at: when its handlers began.
+    """
     kind = update_kind(entry.content)
-    content = entry.content.get(kind)
-    messages = []
-    if isinstance(content, dict) and isinstance(content.get("message_id"), int):
-        text = content.get("text") or content.get("caption")
-        # The body keeps it as it came.
-        kept = storable(text) if isinstance(text, str) else None
-        messages.append({"id": content["message_id"], "text": kept})
     return {
         "u": held.update_id,
-        "k": held.chat,
+        "k": chat,
         "kind": storable(kind[:64]),
         "body": entry.text,
         "at": entry.received_at,
@@ -113,7 +116,7 @@ def row_of(
         "attempt": held.attempt,
         "guards": guards,
         "sends": sends,
-        "messages": messages,
+        "messages": _messages_of(entry.content.get(kind)),
         # What a replay tells is old news.
         "reach": reach_told_by(entry.content, kind) if held.update_id >= 0 else None,
     }
@@ -132,3 +135,11 @@ def send_row(send: Send) -> dict[str, Any]:
         "after_update": update_id,
         "after_n": n,
     }
+
+
+def _messages_of(content: Any) -> list[dict[str, Any]]:
+    if not isinstance(content, dict) or not isinstance(content.get("message_id"), int):
+        return []
+    text = content.get("text") or content.get("caption")
+    # The body keeps it as it came.
+    return [{"id": content["message_id"], "text": storable(text) if isinstance(text, str) else None}]
