@@ -1,0 +1,129 @@
+"""Botyard as the stage: the whole formation, two workers of every queue, all of them killed at a restart."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from botyard.dialogues import Dialogue
+from tests.e2e.yard import START_SECONDS, Yard, wait_until
+from tests.idiomatic.formation import WORKERS, twin
+
+READY_SECONDS = 120
+COMMAND_SECONDS = 120
+COMMANDS_AT_ONCE = 2
+
+
+class DoubledYard(Yard):
+    """A yard with two workers of every queue."""
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ports = (str(self.postgres_port), str(self.valkey_port))
+        command = [sys.executable, "-m", "tests.idiomatic.formation", str(self.folder), *ports]
+        with (self.folder / "supervisor.log").open("wb") as log:
+            self._supervisor = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        wait_until(self._is_up, START_SECONDS, "the yard is up")
+        return self
+
+    def restart_workers(self) -> None:
+        """Kill all workers at once, and wait until all are back."""
+        names = [*WORKERS, *map(twin, WORKERS)]
+        told = [self.folder / "ready" / name for name in names]
+        for file in told:
+            file.unlink(missing_ok=True)
+        for name in names:
+            self.kill(name)
+        wait_until(lambda: all(file.exists() for file in told), READY_SECONDS, "the workers are back")
+
+
+class Meeting:
+    """Several dialogues are played side by side: what all wait for is done once.
+
+    Args:
+        count: how many take part.
+        action: what is done when all who are still there have come.
+    """
+
+    def __init__(self, count: int, action: Callable[[], None]) -> None:
+        self._there = count
+        self._action = action
+        self._come = 0
+        self._rounds = 0
+        self._changed = threading.Condition()
+
+    def come(self) -> None:
+        """Wait for all others, and until the action is done."""
+        with self._changed:
+            self._come += 1
+            this = self._rounds
+            self._act_if_complete()
+            self._changed.wait_for(lambda: self._rounds > this)
+
+    def leave(self) -> None:
+        """Take no further part."""
+        with self._changed:
+            self._there -= 1
+            self._act_if_complete()
+
+    def _act_if_complete(self) -> None:
+        if self._come and self._come >= self._there:
+            try:
+                self._action()
+            finally:
+                self._come = 0
+                self._rounds += 1
+                self._changed.notify_all()
+
+
+class YardStage:
+    """Runs one script on a yard, beside others.
+
+    Args:
+        yard: running.
+        meeting: where all come whose workers are to be restarted.
+    """
+
+    _commands = threading.BoundedSemaphore(COMMANDS_AT_ONCE)
+
+    def __init__(self, yard: Yard, meeting: Meeting) -> None:
+        self._yard = yard
+        self._meeting = meeting
+
+    @property
+    def url(self) -> str:
+        """Where its simulator is."""
+        return self._yard.simulator.url
+
+    def start(self, script: Path, dialogue: Dialogue, token: str) -> None:
+        """Add the script's bot, as its owner would, with the options that its dialogue names."""
+        self._botyard("bot", "add", "--kind", str(script), told=f"{token}\n")
+        options = [part for name, value in dialogue.bot.options.items() for part in (f"--{name}", value)]
+        if options:
+            self._botyard("bot", "set", token.partition(":")[0], *options)
+        # A worker that has met a bot already may serve it for some seconds as it was.
+        self._meeting.come()
+
+    def restart(self) -> None:
+        """Have all workers killed, with everybody else who has come so far."""
+        self._meeting.come()
+
+    def stop(self) -> None:
+        """Let the others go on alone. The bot stays: it is silent."""
+        self._meeting.leave()
+
+    def _botyard(self, *words: str, told: str = "") -> None:
+        command = [str(Path(sys.executable).parent / "botyard"), *words]
+        with self._commands:
+            ran = subprocess.run(
+                command,
+                input=told,
+                env=self._yard.environment,
+                check=False,
+                text=True,
+                capture_output=True,
+                timeout=COMMAND_SECONDS,
+            )
+        assert ran.returncode == 0, f"botyard {' '.join(words)}: {ran.stdout}{ran.stderr}"
