@@ -1,0 +1,1 @@
+"""What bots remember, as typed JSON and back. See docs/state.md."""
