@@ -1,0 +1,53 @@
+"""A job whose moment has come, as it stands in the mailbox of its chat in the place of an update."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botyard.jobs.stored import KEY, StoredJob
+
+
+@dataclass(slots=True)
+class Firing:
+    """What a run is for that is not for an update.
+
+    Args:
+        number: under which it was put into the mailbox at first; a replay has another one.
+        job: the job, as it was then or is now.
+    """
+
+    number: int
+    job: StoredJob
+
+    @property
+    def chat_id(self) -> int | None:
+        """The chat whose memory its callback finds."""
+        return self.job.chat_id
+
+    @property
+    def user_id(self) -> int | None:
+        """The person whose memory its callback finds."""
+        return self.job.user_id
+
+
+def firing_in(content: dict[str, Any]) -> Firing:
+    """What stands in a mailbox.
+
+    Raises:
+        KeyError: something is missing.
+        ValueError: a moment is none.
+    """
+    said = dict(content[KEY])
+    number = said.pop("firing")
+    said.pop("at")
+    # What comes after it the row knows; of a job that is gone nothing comes.
+    said["next_run"] = None
+    return Firing(number, StoredJob(**said, firing_id=number))
+
+
+def job_of_row(columns: list[Any]) -> StoredJob:
+    """A row of ``jobs`` as it is loaded with the memory of its chat."""
+    job = StoredJob(*columns)
+    if job.next_run is not None:
+        job.next_run = datetime.fromisoformat(str(job.next_run))
+    return job
