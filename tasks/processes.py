@@ -20,10 +20,11 @@ from botyard.delivery.outbox import bots_with_due_rows, revive_forgotten
 from botyard.delivery.slice import SendingSlice
 from botyard.delivery.unanswered import answer_unanswered
 from botyard.hosting import Host
+from botyard.jobs.firing import fire_due
 from botyard.mailbox.clock import Clock, sweep_once
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
-from botyard.mailbox.protocol import times_of
+from botyard.mailbox.protocol import mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.media.store import store_of
 from botyard.processing.retention import prune, prune_media
@@ -37,6 +38,7 @@ from tasks.process_logs import say_ready
 _SQL_SWEEP_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 30.0
 _FLUSH_SECONDS = 1.0
+_JOBS_SECONDS = 0.5
 _COURTESY_SECONDS = 0.5
 
 
@@ -67,6 +69,7 @@ class WorkerProcess:
                 (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
                 (_SQL_SWEEP_SECONDS, self.wake_sleepers),
                 (_FORGOTTEN_SECONDS, revive_forgotten),
+                (_JOBS_SECONDS, lambda: fire_due(self.put)),
                 (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
             ],
             self.settings.clock_seconds,
@@ -93,6 +96,12 @@ class WorkerProcess:
             if place is None:
                 self._wake(bot_id)
 
+    def put(self, telegram_id: int, chat: str, number: int, content: bytes) -> None:
+        """Put a job's firing into a mailbox. One that is full, or known to be gone, is asked again later."""
+        ticket = self.keeper.accept(telegram_id, chat, number, mailbox_entry(content)).ticket
+        if ticket is not None:
+            self.tickets.send(ticket)
+
     def _wake(self, bot_id: int) -> None:
         ticket = self.keeper.wake(bot_id)
         if ticket is not None:
@@ -107,6 +116,7 @@ class WorkerProcess:
         sweep_once(self.keeper, self.tickets)
         revive_forgotten()
         self.wake_sleepers()
+        fire_due(self.put)
 
     def stop(self) -> None:
         """End the threads; a last flush of the figures."""

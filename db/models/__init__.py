@@ -4,6 +4,8 @@ from db.models.base import Base
 from db.models.bots import Bot, BotIdentity, Customer
 from db.models.chats import Chat
 from db.models.events import Event
+from db.models.jobs import Job
+from db.models.journal import JournalRow, Keyboard
 from db.models.media import Media
 from db.models.outbox import OutboxRow
 from db.models.updates import Conversation, DeadLetter, InboxRow, Message
@@ -18,6 +20,9 @@ __all__ = [
     "DeadLetter",
     "Event",
     "InboxRow",
+    "Job",
+    "JournalRow",
+    "Keyboard",
     "Media",
     "Message",
     "OutboxRow",

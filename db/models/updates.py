@@ -46,7 +46,8 @@ class Conversation(BotOwned, Base):
     bot_id: Mapped[int] = mapped_column(primary_key=True)
     scope: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[dict[str, Any]]
+    state: Mapped[Any] = mapped_column(JSON)
+    """As it was written, for dictionaries have an order; see `botyard.state.codec`."""
     version: Mapped[int]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

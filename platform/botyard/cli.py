@@ -6,6 +6,7 @@ from typing import Final
 import typer
 
 from botyard.commands import bot, dead, keys, processes
+from botyard.commands.dialogues import play_dialogues
 from botyard.commands.doctor import doctor
 from botyard.commands.erase import erase
 from botyard.commands.lanes import lanes
@@ -38,6 +39,7 @@ app.command()(lanes)
 app.command()(trace)
 app.command()(logs)
 app.command()(erase)
+app.command(name="test-bot")(play_dialogues)
 app.add_typer(bot.app, name="bot")
 app.add_typer(dead.app, name="dead")
 app.add_typer(keys.app, name="keys")

@@ -1,18 +1,27 @@
-"""Calls that go to Telegram while a handler waits for the answer: within the same limits as the outbox."""
+"""Calls that go to Telegram while a handler waits for the answer: within the same limits as the outbox, and once.
+
+What they were answered is noted before the handler goes on. A handler that runs again, because its process died or its
+memory was stale, is given the answers and calls nothing twice. See docs/bring-your-bot.md.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from telegram.error import RetryAfter
 
+from botyard.bots.registry import ServedBot
+from botyard.journal import Calls
 from botyard.limiter import Limiter
+from botyard.telegram.outbox_bot import digest_of
 from botyard.telegram.request import wait_of
-from botyard.telegram.run import Lane
+from botyard.telegram.run import Lane, current_journal, current_run
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 """A handler waits no longer for a permit; it is told then as Telegram would tell it."""
+_UNNOTED: Final = frozenset({"sendChatAction", "logOut", "close"})
 _T = TypeVar("_T")
 
 
@@ -21,22 +30,43 @@ class DirectCalls:
 
     Args:
         limiter: shared by all processes.
-        bot: the bot's row.
+        bot: whose calls.
+        database: threads in which the database is asked.
     """
 
-    def __init__(self, limiter: Limiter, bot: int) -> None:
+    def __init__(self, limiter: Limiter, bot: ServedBot, database: Executor) -> None:
         self._limiter = limiter
-        self._bot = bot
+        self._bot = bot.id
+        self._calls = Calls(bot.id, bot.customer_id)
+        self._database = database
 
     async def make(self, method: str, params: Mapping[str, Any], call: Callable[[], Awaitable[_T]]) -> _T:
-        """Make a call when it may be made.
+        """Make a call when it may be made; one that was made already in an earlier run is answered as it was then.
 
         Raises:
             RetryAfter: Telegram refused it (429), or it would have to wait longer than a handler may.
         """
+        journal = current_journal()
+        if journal is None or method in _UNNOTED or method.startswith("get"):
+            return await self._paced(method, params, call)
+        noted = journal.call(digest_of(method, params))
+        if noted.known:
+            return cast("_T", noted.answer)
+        answer = await self._paced(method, params, call)
+        await asyncio.get_running_loop().run_in_executor(self._database, self._calls.note, noted, method, answer)
+        return answer
+
+    async def known(self, scope: str) -> dict[int, tuple[str, Any]]:
+        """What was noted of a scope's earlier runs: see `botyard.journal`."""
+        return await asyncio.get_running_loop().run_in_executor(self._database, self._calls.known, scope)
+
+    async def _paced(self, method: str, params: Mapping[str, Any], call: Callable[[], Awaitable[_T]]) -> _T:
         chat = params.get("chat_id")
         if chat is None or method.startswith("get"):
             return await call()
+        run = current_run.get(None)
+        if run is not None and run.in_turn is not None and method != "sendChatAction":
+            await run.in_turn(str(chat))
         await self._wait(method, str(chat), len(params.get("message_ids") or (1,)))
         try:
             return await call()

@@ -6,7 +6,7 @@ that were not used for longest go first. See docs/processing.md.
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from concurrent.futures import Executor
 from typing import Final
 
@@ -18,15 +18,21 @@ from botyard.bots.registry import ServedBot
 from botyard.chats.moving import move
 from botyard.direct_calls import DirectCalls
 from botyard.errors import InputError
+from botyard.jobs.stored import StoredJobs
+from botyard.journal import Journal
+from botyard.keyboards import Keyboards
 from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
 from botyard.media.store import store_of
 from botyard.settings import Settings
 from botyard.telegram.address import base_url
-from botyard.telegram.application import YardApplication, build, find_kind
-from botyard.telegram.outbox_bot import OutboxBot
+from botyard.telegram.application import YardApplication
+from botyard.telegram.loading import build, find_kind
+from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 from botyard.telegram.request import AiohttpRequest
+from botyard.telegram.run import starting
+from botyard.telegram.scripts import SourceVersions
 from botyard.telegram.test_mode import audience_of
 from botyard.telegram.tokens import open_sealed
 
@@ -35,6 +41,11 @@ log = structlog.get_logger(__name__)
 _BOT_SECONDS: Final = 5.0
 _APPLICATIONS: Final = 500
 _REFUSED_SECONDS: Final = 60.0
+_START_SECONDS: Final = 30.0
+_sources: Final = SourceVersions()
+
+_Version = tuple[int, int, str]
+"""A bot's row, the version of its configuration, and that of its code."""
 
 
 class Host:
@@ -56,8 +67,10 @@ class Host:
         self.mailboxes = Mailboxes(self._redis, times_of(settings))
         self.limiter = Limiter(self._redis, settings)
         self._bots: dict[tuple[str, int], tuple[float, ServedBot | None]] = {}
-        self._applications: OrderedDict[tuple[int, int], YardApplication] = OrderedDict()
-        self._refused: dict[tuple[int, int], tuple[float, InputError]] = {}
+        self._applications: OrderedDict[_Version, YardApplication] = OrderedDict()
+        self._refused: dict[_Version, tuple[float, InputError]] = {}
+        self._building: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @property
     def redis(self) -> "Redis":
@@ -88,24 +101,54 @@ class Host:
         self._bots.pop(("telegram", bot.telegram_id), None)
 
     async def application(self, bot: ServedBot) -> YardApplication:
-        """The bot's application, built on first use.
+        """The bot's application, built on first use, and anew when its configuration or its code was changed.
 
-        What cannot be built is said once in the log, and tried again after a minute, or when the bot was changed.
+        What cannot be built is said once in the log, and tried again after a minute, or when the bot was changed. Code
+        that was changed and cannot be used leaves the application of the code before it in use.
 
         Raises:
             InputError: its kind or its token cannot be used.
         """
-        key = (bot.id, bot.config_version)
+        key = (bot.id, bot.config_version, _sources.of(bot.kind))
         application = self._applications.get(key)
         if application is None:
-            application = await self._build_once(key, bot)
-            self._applications[key] = application
-            while len(self._applications) > _APPLICATIONS:
-                self._applications.popitem(last=False)
+            async with self._building[bot.id]:
+                application = self._applications.get(key) or await self._build_or_keep(key, bot)
         self._applications.move_to_end(key)
         return application
 
-    async def _build_once(self, key: tuple[int, int], bot: ServedBot) -> YardApplication:
+    async def _build_or_keep(self, key: _Version, bot: ServedBot) -> YardApplication:
+        before = next((known for known in reversed(self._applications) if known[:2] == key[:2]), None)
+        try:
+            application = await self._build_once(key, bot)
+        except InputError:
+            if before is None:
+                raise
+            application = self._applications[before]
+        self._applications[key] = application
+        if before is not None and application is not self._applications[before]:
+            self._retire(before)
+        while len(self._applications) > _APPLICATIONS:
+            self._retire(next(iter(self._applications)))
+        return application
+
+    def _retire(self, key: _Version) -> None:
+        """Let go of an application; updates that it is handling end first."""
+        application = self._applications.pop(key)
+        if application.post_shutdown or application.post_stop:
+            task = asyncio.create_task(self._shut_down(application))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _shut_down(self, application: YardApplication, after: float | None = None) -> None:
+        await asyncio.sleep(self.settings.handler_timeout_seconds if after is None else after)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await application.close()
+        except Exception as error:  # noqa: BLE001 - the bot's own code, of which nothing is expected any more
+            log.warning("application_not_closed", bot=application.bot.id, error=type(error).__name__)
+
+    async def _build_once(self, key: _Version, bot: ServedBot) -> YardApplication:
         at, before = self._refused.get(key, (0.0, None))
         if before is not None and time.monotonic() - at < _REFUSED_SECONDS:
             raise InputError(*before.args)
@@ -117,7 +160,7 @@ class Host:
         self._refused.pop(key, None)
         return application
 
-    def _note_refusal(self, key: tuple[int, int], error: InputError, before: InputError | None) -> None:
+    def _note_refusal(self, key: _Version, error: InputError, before: InputError | None) -> None:
         self._refused[key] = (time.monotonic(), InputError(*error.args))
         if before is None or error.args != before.args:
             log.error("application_not_built", bot=key[0], version=key[1], error=str(error))
@@ -132,12 +175,30 @@ class Host:
         }
         token = open_sealed(bot.token_encrypted)
         audience = audience_of(self.settings)
-        make = DirectCalls(self.limiter, bot.id).make
-        outbox_bot = OutboxBot(token, base_url(bot.api_url), self.request, profile, audience, self.media, make)
-        application = build(find_kind(bot.kind), outbox_bot)
-        await application.initialize()
+        calls = DirectCalls(self.limiter, bot, self.database)
+        shelf = Keyboards(bot.id, bot.customer_id, self.database)
+
+        def make_bot(options: BotOptions) -> OutboxBot:
+            url = base_url(bot.api_url)
+            return OutboxBot(token, url, self.request, profile, audience, self.media, calls.make, options, shelf)
+
+        # In a thread: importing takes its time, and a script may do anything.
+        application = await asyncio.to_thread(lambda: build(find_kind(bot.kind), make_bot, token))
+        await self._open(application, bot, calls, f"start {bot.config_version} {_sources.of(bot.kind)}")
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)
         return application
+
+    async def _open(self, application: YardApplication, bot: ServedBot, calls: DirectCalls, scope: str) -> None:
+        """Begin it; what it calls at its beginning is called by the first process that serves this version of it."""
+        jobs = StoredJobs(bot.id, bot.customer_id)
+        if application.post_init is None:
+            return await application.open(_START_SECONDS, jobs, bot.config_version)
+        async with self._redis.lock(f"by:start:{bot.id}", timeout=_START_SECONDS, blocking_timeout=_START_SECONDS):
+            token = starting.set(Journal(scope, known=await calls.known(scope)))
+            try:
+                await application.open(_START_SECONDS, jobs, bot.config_version)
+            finally:
+                starting.reset(token)
 
     async def follow_group(self, bot: ServedBot, old: str, new: str) -> None:
         """A group became a supergroup: its state, what waits to be sent, its limits and its updates follow.
@@ -152,6 +213,10 @@ class Host:
             log.info("chat_moved", bot=bot.id, old=old, new=new)
 
     async def close(self) -> None:
-        """Close the clients."""
+        """Close the applications and the clients."""
+        for task in self._retiring:
+            task.cancel()
+        opened = {id(application): application for application in self._applications.values()}
+        await asyncio.gather(*(self._shut_down(one, 0.0) for one in opened.values()))
         await self.request.close()
         await self._redis.aclose()

@@ -59,8 +59,17 @@ class FakeApi:
             "message_id": self.last_id,
             "date": 1,
             "chat": {"id": params.get("chat_id", 0), "type": "private"},
-            kind: [{"file_id": f"small-{self.last_id}"}, file] if kind == "photo" else file,
+            kind: _CONTENT.get(kind) or ([{"file_id": f"small-{self.last_id}"}, file] if kind == "photo" else file),
         }
+
+
+_CONTENT = {
+    "dice": {"emoji": "🎲", "value": 3},
+    "poll": {
+        "id": "9", "question": "q", "options": [], "total_voter_count": 0, "is_closed": False, "is_anonymous": True,
+        "type": "regular", "allows_multiple_answers": False, "allows_revoting": False, "members_only": False,
+    },
+}  # fmt: skip
 
 
 async def read_params(request: web.Request) -> tuple[dict[str, Any], dict[str, tuple[str, str, bytes]]]:

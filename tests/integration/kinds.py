@@ -40,14 +40,14 @@ async def _misbehave(update: Any, context: Any) -> None:
         raise asyncio.CancelledError
     if text == "exit":
         raise SystemExit(3)
-    if text == "set":
-        context.user_data["x"] = {1, 2}
+    if text == "lock":
+        context.user_data["x"] = asyncio.Lock()
     if text == "nul":
-        context.chat_data["x"] = "a\0b"
+        await update.effective_message.reply_text("a\0b")
     if text == "surrogate":
         await update.effective_message.reply_text("\ud800")
     if text == "huge":
-        context.chat_data["x"] = 2**70
+        await update.effective_message.reply_text("x", api_kwargs={"x": 2**70})
 
 
 def misbehaving(application: Any) -> None:

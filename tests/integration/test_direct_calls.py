@@ -28,29 +28,29 @@ def bot(clean: Services, api: FakeApi) -> ServedBot:  # noqa: ARG001 - the row g
     return make_bot(kind="tests.integration.kinds:asking_polls", api_url=api.url)
 
 
-async def made(yard: Rig, chat: int, method: str = "sendPoll") -> str:
+async def made(yard: Rig, bot: ServedBot, chat: int, method: str = "sendPoll") -> str:
     async def call() -> str:
         return "made"
 
-    return await DirectCalls(yard.host.limiter, 1).make(method, {"chat_id": chat}, call)
+    return await DirectCalls(yard.host.limiter, bot, yard.host.database).make(method, {"chat_id": chat}, call)
 
 
-async def test_a_call_waits_for_its_permit_and_shares_the_chats_budget(yard: Rig) -> None:
-    assert await made(yard, 5) == "made"
-    (next_permit,) = await yard.host.limiter.reserve(1, [Permission("5", "m")])
+async def test_a_call_waits_for_its_permit_and_shares_the_chats_budget(yard: Rig, bot: ServedBot) -> None:
+    assert await made(yard, bot, 5) == "made"
+    (next_permit,) = await yard.host.limiter.reserve(bot.id, [Permission("5", "m")])
     assert next_permit.wait > 0.1
-    assert await made(yard, 5) == "made"
+    assert await made(yard, bot, 5) == "made"
 
 
-async def test_a_call_that_would_wait_too_long_is_refused_as_telegram_would(yard: Rig) -> None:
-    await made(yard, -5)
+async def test_a_call_that_would_wait_too_long_is_refused_as_telegram_would(yard: Rig, bot: ServedBot) -> None:
+    await made(yard, bot, -5)
     with pytest.raises(RetryAfter):
-        await made(yard, -5)
+        await made(yard, bot, -5)
 
 
-async def test_what_only_asks_needs_no_permit(yard: Rig) -> None:
+async def test_what_only_asks_needs_no_permit(yard: Rig, bot: ServedBot) -> None:
     await yard.host.limiter.close(1, "5", 60)
-    assert await made(yard, 5, "getChat") == "made"
+    assert await made(yard, bot, 5, "getChat") == "made"
 
 
 async def test_a_429_to_a_handlers_call_closes_the_chat_for_all(yard: Rig, api: FakeApi, bot: ServedBot) -> None:

@@ -11,7 +11,7 @@ from tests.services import Services, alembic_configuration, environment, make_da
 
 TABLES = {
     "alembic_version", "bot_identities", "bots", "chats", "conversations", "customers", "dead_letters", "events",
-    "inbox", "media", "messages", "outbox",
+    "inbox", "jobs", "journal", "keyboards", "media", "messages", "outbox",
 }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from botyard.bots.registry import ServedBot
 from botyard.delivery.outbox import Result, bots_with_due_rows
+from botyard.sent_messages import real_ids
+from botyard.telegram.run import provisional_id
 from tests.factories import make_bot
 from tests.integration.outbox_tools import add_row, column, outbox_of, texts
 from tests.services import Services
@@ -174,9 +176,9 @@ def test_real_ids_are_found_by_update_and_number_and_none_for_what_was_not_sent(
     known: dict[str, Any] = {"telegram_id": bot.telegram_id, "update_id": 9}
     add_row(clean, bot, n=1, state="sent", message_id=70, **known)
     add_row(clean, bot, n=2, state="dead", **known)
-    found = outbox_of(bot).real_ids(bot.telegram_id, [(9, 1), (9, 2), (9, 3), (8, 1)])
-    assert found == {(9, 1): 70, (9, 2): None}
-    assert outbox_of(bot).real_ids(bot.telegram_id + 1, [(9, 1)]) == {}
+    first, second, third, other = (provisional_id(*place) for place in ((9, 1), (9, 2), (9, 3), (8, 1)))
+    assert real_ids(1, bot.telegram_id, [first, second, third, other]) == {first: 70, second: None}
+    assert real_ids(1, bot.telegram_id + 1, [first]) == {}
 
 
 def test_two_senders_never_claim_one_row(clean: Services, bot: ServedBot) -> None:

@@ -12,16 +12,21 @@ def test_choices_are_kept_served_and_shown(settings: Settings, valkey: "redis.Re
     bot = make_bot(queue="slow")
     before = prefer("test_bot", Preferences(), settings)
     assert before == {
-        "bot": "test_bot", "answer_callbacks": True, "repeat_uncertain": True, "queue": "auto (now slow)", "share": None
+        "bot": "test_bot", "answer_callbacks": True, "repeat_uncertain": True, "sends": "outbox", "retry": True,
+        "queue": "auto (now slow)", "share": None,
     }  # fmt: skip
-    wanted = Preferences(answer_callbacks=False, repeat_uncertain=False, queue="updates", share=3)
+    wanted = Preferences(
+        answer_callbacks=False, repeat_uncertain=False, sends="direct", retry=False, queue="updates", share=3
+    )
     chosen = prefer("test_bot", wanted, settings)
     assert chosen == {
-        "bot": "test_bot", "answer_callbacks": False, "repeat_uncertain": False, "queue": "updates", "share": 3
+        "bot": "test_bot", "answer_callbacks": False, "repeat_uncertain": False, "sends": "direct", "retry": False,
+        "queue": "updates", "share": 3,
     }  # fmt: skip
     served = registry.find(bot.id)
     assert served is not None
     assert (served.answers_callbacks, served.repeats, served.queue) == (False, False, "updates")
+    assert (served.sends_directly, served.retries) == (True, False)
     assert served.config_version > bot.config_version
     assert valkey.hmget(f"by:bot:{bot.telegram_id}", ["queue", "share"]) == ["updates", "3"]
     back = prefer("test_bot", Preferences(queue="auto", share=0), settings)

@@ -111,7 +111,7 @@ async def test_a_handler_that_hangs_is_cut_off(yard: Rig) -> None:
 BAD = {
     "cancelled": "CancelledError",
     "exit": "SystemExit: 3",
-    "set": "user_data['x'] is a set",
+    "lock": "user_data['x'] is a Lock",
     "nul": "the database refused what the bot sent or keeps",
     "surrogate": "what the bot sent or keeps is not text or a number",
     "huge": "what the bot sent or keeps is not text or a number",

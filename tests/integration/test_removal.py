@@ -16,6 +16,8 @@ from botyard.bots.removal import remove_bot
 from botyard.bots.routing import publish, publish_all
 from botyard.bots.services import NewBot, add_bot
 from botyard.errors import InputError
+from botyard.journal import Calls, Journal
+from botyard.keyboards import Keyboards
 from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket
 from botyard.media.attached import Attached
 from botyard.media.known import KnownFiles
@@ -29,7 +31,10 @@ from tests.integration.fake_api import FakeApi, error
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
-TABLES = ("bots", "bot_identities", "inbox", "conversations", "messages", "media", "dead_letters", "outbox")
+TABLES = (
+    "bots", "bot_identities", "inbox", "conversations", "messages", "media", "dead_letters", "outbox", "jobs",
+    "journal", "keyboards",
+)  # fmt: skip
 
 FILE = Attached("photo", "0" * 64, "a.jpg", "image/jpeg", 5, "photo", "photo", 0)
 
@@ -62,6 +67,12 @@ async def filled(yard: Rig, bot: ServedBot) -> None:
     store.commit(bot, bot.telegram_id, [resolution(3, guards=[guard(state={"data": {}})], sends=[send()])])
     await yard.give(bot, message(4, "waits"))
     KnownFiles(bot.id, 1).remember([(FILE, "an-id")])
+    await Keyboards(bot.id, 1, yard.host.database).write({"k": {"data": {}}}, [])
+    Calls(bot.id, 1).note(Journal("update 1 1", 1).call("a digest"), "sendDice", True)
+    yard.services.superuser(
+        "INSERT INTO jobs (bot_id, customer_id, id, name, callback, data, chat_key, trigger)"  # noqa: S608 - our own number
+        f" VALUES ({bot.id}, 1, 'j', 'j', 'm:f', '{{}}', '5', '{{}}')"
+    )
     await yard.limiter.close(bot.id, "5", 60)
     yard.keeper.wake(bot.id)
 

@@ -7,9 +7,11 @@ from telegram import Update
 from telegram.request import BaseRequest
 
 from botyard.media.store import FolderStore
-from botyard.telegram.application import Kind, YardApplication, build
+from botyard.state.memory import Memory
+from botyard.telegram.application import YardApplication
+from botyard.telegram.loading import Kind, build
 from botyard.telegram.outbox_bot import OutboxBot
-from botyard.telegram.run import Memory, UpdateRun
+from botyard.telegram.run import UpdateRun
 from tests.factories import TELEGRAM_ID, TOKEN
 
 PROFILE = {"id": TELEGRAM_ID, "is_bot": True, "first_name": "Demo", "username": "demo_bot"}
@@ -68,8 +70,10 @@ def talk_with(tmp_path: Path) -> Start:
 
     async def start(kind: Callable[[Any], None]) -> Talk:
         network = NoNetwork()
-        bot = OutboxBot(TOKEN, "http://127.0.0.1:1/bot{token}", network, PROFILE, media=FolderStore(tmp_path, 1000))
-        application = build(cast("Kind", kind), bot)
+        url, media = "http://127.0.0.1:1/bot{token}", FolderStore(tmp_path, 1000)
+        application = build(
+            cast("Kind", kind), lambda options: OutboxBot(TOKEN, url, network, PROFILE, media=media, options=options)
+        )
         await application.initialize()
         return Talk(application, network)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from botyard.telegram.address import base_url, method_url
+from botyard.telegram.address import base_url, file_url, method_url
 
 TOKEN = "123456:AA"
 
@@ -27,3 +27,14 @@ def test_each_form_of_an_address_leads_to_the_method(api_url: str, url: str) -> 
 def test_an_address_in_the_libraries_form_stays_as_it_is(api_url: str) -> None:
     assert base_url(base_url(api_url)) == base_url(api_url)
     assert base_url(api_url).count("{token}") == 1
+
+
+@pytest.mark.parametrize(
+    ("api_url", "files"),
+    [
+        ("https://api.telegram.org", "https://api.telegram.org/file/bot{token}"),
+        ("https://api.telegram.org/test", "https://api.telegram.org/file/bot{token}/test"),
+    ],
+)
+def test_files_are_fetched_from_beside_the_methods(api_url: str, files: str) -> None:
+    assert file_url(base_url(api_url)) == files

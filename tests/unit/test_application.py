@@ -6,8 +6,8 @@ from telegram import InputMediaPhoto, ReplyParameters
 from telegram.ext import ApplicationHandlerStop, CommandHandler, ConversationHandler, MessageHandler, filters
 
 from botyard.errors import InputError
-from botyard.telegram.application import find_kind
-from botyard.telegram.memory import dump
+from botyard.state.codec import Codec
+from botyard.telegram.loading import find_kind
 from botyard.telegram.run import Lane, UpdateRun, of_provisional_id
 from tests.factories import CHAT, message
 from tests.unit.conftest import Start, Talk
@@ -220,7 +220,7 @@ async def test_a_conversations_state_can_be_kept_whether_its_handlers_block_or_n
     )
     talk = await talk_with(lambda application: application.add_handler(conversation))
     await talk.give(message(1, "/go"))
-    assert dump(talk.chat, "chat_data") == {"talks": {"talk": [[[CHAT, CHAT], 1]]}}
+    assert Codec().dump(talk.chat, "chat_data") == {"talks": {"talk": [[[CHAT, CHAT], 1]]}}
 
 
 async def stay(update: Any, _: Any) -> None:
@@ -235,7 +235,7 @@ async def test_a_handler_that_names_no_state_stays_in_the_conversation(talk_with
     talk = await talk_with(lambda application: application.add_handler(conversation))
     await talk.give(message(1, "/go"))
     await talk.give(message(2, "what?"))
-    assert dump(talk.chat, "chat_data") == {"talks": {"talk": [[[CHAT, CHAT], 1]]}}
+    assert Codec().dump(talk.chat, "chat_data") == {"talks": {"talk": [[[CHAT, CHAT], 1]]}}
 
 
 async def test_a_conversation_with_a_person_is_kept_with_the_person(talk_with: Start) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from bots.demo import build
-from botyard.telegram.memory import dump, load
+from botyard.state.codec import Codec
 from botyard.telegram.run import Lane, UpdateRun
 from tests.factories import CHAT, callback, message
 from tests.unit.conftest import Start, Talk
@@ -66,9 +66,9 @@ async def test_an_order_goes_through_its_three_steps_and_ends(talk: Talk) -> Non
 async def test_the_state_of_an_order_lies_in_the_chats_memory_and_survives_the_way_to_the_database(talk: Talk) -> None:
     await talk.give(message(1, "/order"))
     assert talk.chat.talks == {"order": {(CHAT, CHAT): 0}}
-    talk.chat = load(dump(talk.chat, "chat_data"))
+    talk.chat = Codec().load(Codec().dump(talk.chat, "chat_data"))
     assert texts(await talk.give(message(2, "Rex"))) == ["And which colour does Rex like?"]
-    assert dump(talk.chat, "chat_data") == {"data": {"dog": "Rex"}, "talks": {"order": [[[CHAT, CHAT], 1]]}}
+    assert Codec().dump(talk.chat, "chat_data") == {"data": {"dog": "Rex"}, "talks": {"order": [[[CHAT, CHAT], 1]]}}
 
 
 async def test_an_order_can_be_left(talk: Talk) -> None:

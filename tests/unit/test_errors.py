@@ -4,7 +4,7 @@ import pytest
 
 from botyard.errors import BotyardError, InputError, PermanentError, TransientError
 from botyard.processing.resolving import Contended, HandlerFailed
-from botyard.telegram.memory import NotPlain
+from botyard.state.refusal import NotKept
 from botyard.telegram.request import NotSent, Unanswered
 
 ERRORS = [
@@ -16,7 +16,7 @@ ERRORS = [
     InputError("TOKEN", "is wrong."),
     HandlerFailed("ValueError: x", "Traceback …"),
     Contended(0.2),
-    NotPlain("user_data['x']", "set"),
+    NotKept("user_data['x']", "set"),
     NotSent("ClientConnectorError"),
     Unanswered("SocketTimeoutError"),
 ]

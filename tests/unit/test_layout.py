@@ -24,6 +24,7 @@ MAY_SEE_EVERY_CUSTOMER = {
     "platform/botyard/bots/lanes.py",
     "platform/botyard/bots/naming.py",
     "platform/botyard/bots/overview.py",
+    "platform/botyard/jobs/firing.py",
     "platform/botyard/bots/preferences.py",
     "platform/botyard/bots/queues.py",
     "platform/botyard/bots/registry.py",
@@ -37,7 +38,7 @@ MAY_SEE_EVERY_CUSTOMER = {
     "platform/botyard/web/health.py",
 }
 MAY_CHANGE_TABLES = {"db/migrate.py", "db/migrations/env.py"}
-STAND_ALONE = {"simulator", "supervisor", "embedded"}
+STAND_ALONE = {"simulator", "supervisor", "embedded", "dialogues", "pytest_plugin"}
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,7 @@ def test_the_last_provisional_id_counts_the_messages_of_the_update() -> None:
 
 
 FIRST, SECOND = provisional_id(10, 1), provisional_id(10, 2)
-REAL: dict[tuple[int, int], int | None] = {(10, 1): 501, (10, 2): None}
+REAL: dict[int, int | None] = {FIRST: 501, SECOND: None}
 
 
 def test_every_place_of_a_message_id_gets_the_real_one() -> None:

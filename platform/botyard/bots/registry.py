@@ -28,6 +28,10 @@ class ServedBot:
     """Whether a callback query that its handlers leave unanswered is answered for it."""
     repeats: bool = True
     """Whether a send of unknown outcome is made again; else it stays ``uncertain``."""
+    sends_directly: bool = False
+    """Whether its handlers wait for the answer to each send."""
+    retries: bool = True
+    """Whether an update whose handlers raise is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +140,6 @@ def _served(bot: Bot | None) -> ServedBot | None:
         queue=bot.queue,
         answers_callbacks=bool(bot.settings.get("answer_callbacks", True)),
         repeats=bool(bot.settings.get("repeat_uncertain", True)),
+        sends_directly=bot.settings.get("sends") == "direct",
+        retries=bool(bot.settings.get("retry", True)),
     )

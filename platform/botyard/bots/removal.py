@@ -37,6 +37,12 @@ _ROWS: Final = {
     "messages": "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE bot_id = :bot LIMIT :batch)",
     "chats": """DELETE FROM chats WHERE (bot_id, chat_key) IN (
         SELECT bot_id, chat_key FROM chats WHERE bot_id = :bot LIMIT :batch)""",
+    "jobs": """DELETE FROM jobs WHERE (bot_id, id) IN (
+        SELECT bot_id, id FROM jobs WHERE bot_id = :bot LIMIT :batch)""",
+    "journal": """DELETE FROM journal WHERE (bot_id, scope, position) IN (
+        SELECT bot_id, scope, position FROM journal WHERE bot_id = :bot LIMIT :batch)""",
+    "keyboards": """DELETE FROM keyboards WHERE (bot_id, number) IN (
+        SELECT bot_id, number FROM keyboards WHERE bot_id = :bot LIMIT :batch)""",
     "media": """DELETE FROM media WHERE (bot_id, sha256, kind) IN (
         SELECT bot_id, sha256, kind FROM media WHERE bot_id = :bot LIMIT :batch)""",
     "dead_letters": """DELETE FROM dead_letters WHERE id IN (

@@ -1,7 +1,7 @@
 """Adding bots and connecting them to Telegram. See docs/bots.md."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -17,6 +17,7 @@ from botyard.errors import InputError, TransientError
 from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.address import host_of, method_url
+from botyard.telegram.loading import lasting_name
 from botyard.telegram.request import AiohttpRequest, JsonBody
 from botyard.telegram.tokens import open_sealed, seal
 from botyard.telemetry.redaction import redact
@@ -67,6 +68,8 @@ async def add_bot(new: NewBot, request: AiohttpRequest, settings: Settings) -> A
         Unreachable: Telegram cannot be asked.
     """
     check_token(new.token)
+    if new.kind is not None:
+        new = replace(new, kind=lasting_name(new.kind))
     allowed = wanted_updates(new.kind or _present_kind(new.token))
     profile = await _call(request, new, "getMe", {})
     await _check_connection(new, request, int(profile["id"]))

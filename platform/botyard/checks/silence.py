@@ -19,7 +19,7 @@ from botyard.errors import InputError
 from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.address import method_url
-from botyard.telegram.application import find_kind
+from botyard.telegram.loading import find_kind
 from botyard.telegram.request import AiohttpRequest, NotSent, Unanswered
 from botyard.telegram.tokens import open_sealed
 

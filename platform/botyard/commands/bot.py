@@ -102,6 +102,13 @@ def set_bot(
         bool | None,
         typer.Option("--repeat-uncertain/--leave-uncertain", help="Make a send of unknown outcome again."),
     ] = None,
+    sends: Annotated[
+        Literal["outbox", "direct"] | None,
+        typer.Option(help="direct: handlers wait for the answer to each send; outbox: sends go after the commit."),
+    ] = None,
+    retry: Annotated[
+        bool | None, typer.Option("--retry/--no-retry", help="Try an update again when its handlers raise.")
+    ] = None,
     queue: Annotated[
         Literal["updates", "slow", "auto"] | None, typer.Option(help="Its pool; auto: where its pace puts it.")
     ] = None,
@@ -113,7 +120,7 @@ def set_bot(
     """Choose how a bot is served; without options, show what is chosen."""
     from botyard.bots.preferences import Preferences, prefer  # noqa: PLC0415
 
-    wanted = Preferences(answer_callbacks, repeat_uncertain, queue, share)
+    wanted = Preferences(answer_callbacks, repeat_uncertain, sends, retry, queue, share)
     show_one(prefer(bot, wanted, attached()), as_json=as_json)
 
 

@@ -21,7 +21,6 @@ from telegram.error import (
 from botyard.delivery.outbox import Result, Row, Verdict
 from botyard.telegram.address import method_url
 from botyard.telegram.request import AiohttpRequest, JsonBody, NotSent, Unanswered, UploadBody, wait_of
-from botyard.telegram.run import of_provisional_id
 from botyard.telemetry.fingerprints import of_words
 from botyard.telemetry.redaction import redact
 from db.engine import storable
@@ -164,13 +163,13 @@ def _chat_id(answer: Any) -> int | None:
     return found if type(found) is int and abs(found) < _LARGEST_ID else None
 
 
-def with_real_ids(params: dict[str, Any], real: Mapping[tuple[int, int], int | None]) -> dict[str, Any] | None:
+def with_real_ids(params: dict[str, Any], real: Mapping[int, int | None]) -> dict[str, Any] | None:
     """Parameters with every provisional message id replaced; nothing if one of the messages was never sent."""
 
     def real_of(number: Any) -> Any:
         if not isinstance(number, int) or number >= 0:
             return number
-        return real.get(of_provisional_id(number))
+        return real.get(number)
 
     replaced = dict(params)
     if "message_id" in params:

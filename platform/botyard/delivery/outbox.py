@@ -129,15 +129,6 @@ WITH r AS MATERIALIZED (
 SELECT count(*) FROM ok
 """
 
-_REAL_IDS = f"""{_TENANT}
--- One row may stand for an album's messages: the one with the number, or the nearest before it.
-SELECT w.u, w.n, CASE WHEN w.n = o.n THEN o.message_id ELSE o.message_ids[w.n - o.n + 1] END
-  FROM unnest(%(updates)s::bigint[], %(numbers)s::bigint[]) AS w(u, n)
- CROSS JOIN LATERAL (SELECT * FROM outbox a WHERE a.telegram_id = %(telegram_id)s AND a.update_id = w.u AND a.n <= w.n
-                      ORDER BY a.n DESC LIMIT 1) o
- WHERE w.n = o.n OR o.message_ids IS NOT NULL
-"""
-
 _NEXT_DUE = f"""{_TENANT}
 SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM (
   SELECT (SELECT h.due FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN {_WAITING} AND h.lane = l.lane
@@ -263,18 +254,6 @@ class Outbox:
                 "look": _LOOKED_AT, "lowest": _lowest(bulk),
             })  # fmt: skip
             return [_row(*found) for found in cursor.fetchall()]
-
-    def real_ids(self, telegram_id: int, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int | None]:
-        """The message ids of (update id, number of the send); none for one that was never sent."""
-        parameters = {
-            **self._parameters,
-            "telegram_id": telegram_id,
-            "updates": [update_id for update_id, _ in wanted],
-            "numbers": [n for _, n in wanted],
-        }
-        with one_statement() as cursor:
-            cursor.execute(_REAL_IDS, parameters)
-            return {(update_id, n): message_id for update_id, n, message_id in cursor.fetchall()}
 
     def next_due(self, *, bulk: bool = True) -> float | None:
         """Seconds until there is a row to look at, of the bulk lane or of the others only; none: nothing is waiting."""

@@ -21,9 +21,9 @@ from botyard.limiter import PAID, Limiter, Permission, Permit
 from botyard.mailbox.leases import Lease
 from botyard.media.attached import FILES
 from botyard.media.known import KnownFiles
+from botyard.sent_messages import real_ids
 from botyard.telegram.outbox_bot import provisional_ids
 from botyard.telegram.request import UPLOAD_SECONDS
-from botyard.telegram.run import of_provisional_id
 from botyard.telegram.test_mode import HELD_BACK, audience_of
 from botyard.telegram.tokens import open_sealed
 from botyard.telemetry import metrics
@@ -111,16 +111,15 @@ class Sender:
         self._count_end(row, result)
         return result
 
-    async def _real_ids(self, rows: list[Row]) -> dict[tuple[int, int], int | None]:
-        wanted: dict[int, list[tuple[int, int]]] = {}
+    async def _real_ids(self, rows: list[Row]) -> dict[int, int | None]:
+        wanted: dict[int, list[int]] = {}
         for row in rows:
-            for number in provisional_ids(row.params):
-                if row.telegram_id is not None:
-                    wanted.setdefault(row.telegram_id, []).append(of_provisional_id(number))
-        found: dict[tuple[int, int], int | None] = {}
+            if row.telegram_id is not None and (numbers := provisional_ids(row.params)):
+                wanted.setdefault(row.telegram_id, []).extend(numbers)
+        found: dict[int, int | None] = {}
         loop = asyncio.get_running_loop()
         for telegram_id, numbers in wanted.items():
-            ask = partial(self._outbox.real_ids, telegram_id, numbers)
+            ask = partial(real_ids, self.bot.customer_id, telegram_id, numbers)
             found |= await loop.run_in_executor(self._host.database, ask)
         return found
 

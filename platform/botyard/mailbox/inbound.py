@@ -33,6 +33,13 @@ class Accepted:
     """How many updates wait in the bot's mailboxes, this one included."""
 
 
+def accepted_of(bot: int, raw: Any) -> Accepted:
+    """What the script says of an update that it was to take in."""
+    if isinstance(raw, list):
+        return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw[1]), int(raw[0]))
+    return Accepted(raw.decode())
+
+
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """What became of a chat after its update was resolved."""
@@ -72,10 +79,7 @@ class Mailboxes:
             await self._redis.zadd(AWAITED, {f"{bot} {update_id} {query} {chat}": time.time()}, nx=True)
         t = self._times
         args = (bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap)
-        raw = await self._call["accept"](args=args)
-        if isinstance(raw, list):
-            return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw[1]), int(raw[0]))
-        return Accepted(raw.decode())
+        return accepted_of(bot, await self._call["accept"](args=args))
 
     async def lead(self, bot: int, old: str, new: str) -> None:
         """What comes in for a chat from now on goes into another's mailbox: a group became a supergroup."""

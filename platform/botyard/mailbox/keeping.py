@@ -5,6 +5,7 @@ from typing import Any
 from redis import Redis
 
 from botyard.mailbox import scripts
+from botyard.mailbox.inbound import Accepted, accepted_of
 from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES, TaskName, Ticket, Times, fresh_id, parse_ticket
 
 _SWEPT: dict[bytes, TaskName] = {b"updates": PROCESS_UPDATES, b"sends": DELIVER}
@@ -22,8 +23,15 @@ class Keeper:
     def __init__(self, redis: "Redis", times: Times, horizon: int = 60_000) -> None:
         self._times = times
         self._horizon = horizon
-        names = ("renew", "send_renew", "wake", "sweep")
+        names = ("renew", "send_renew", "wake", "sweep", "accept")
         self._call: dict[str, Any] = {name: redis.register_script(scripts.source(name)) for name in names}
+
+    def accept(self, bot: int, chat: str, update_id: int, body: bytes) -> Accepted:
+        """Take in what is no update of Telegram's: as `Mailboxes.accept`, for whom that waits."""
+        t = self._times
+        return accepted_of(
+            bot, self._call["accept"](args=(bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap))
+        )
 
     def renew(self, bot: int, chat: str, token: str, ticket: str) -> bool:
         """Keep a chat's lease and its ticket; false when the lease was lost."""

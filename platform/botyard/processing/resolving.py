@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-import orjson
 import structlog
 from redis.exceptions import RedisError
 from telegram import Update
@@ -18,6 +17,8 @@ from botyard.chats.moving import move_told_by
 from botyard.errors import PermanentError, TransientError
 from botyard.mailbox.protocol import Held
 from botyard.processing.batcher import Batcher
+from botyard.processing.early import EarlySends
+from botyard.processing.preparing import Occasion, Preparer, whose
 from botyard.processing.rows import (
     BOT_DATA,
     Entry,
@@ -26,15 +27,17 @@ from botyard.processing.rows import (
     epitaph,
     grave,
     guards_of,
-    memories,
+    is_firing,
     read_entry,
     row_of,
     send_row,
 )
-from botyard.processing.store import Decided, Loaded, Resolution, Verdict, Wanted, encode_row
+from botyard.processing.store import Decided, Loaded, Resolution, Verdict, encode_row
+from botyard.settings import Settings
+from botyard.state.refusal import NotKept
 from botyard.telegram.application import YardApplication
+from botyard.telegram.firing import Firing, firing_in
 from botyard.telegram.keys import awaited_query
-from botyard.telegram.memory import NotPlain, load
 from botyard.telegram.run import Lane, Send, UpdateRun
 from botyard.telemetry.fingerprints import of_error, of_words
 
@@ -106,10 +109,10 @@ class Resolver:
     Args:
         bot: whose updates.
         application: its handlers, in this loop.
-        loads: batches of loads.
+        preparer: makes their runs.
+        early: writes what they send when they take their time.
         commits: batches of commits.
-        timeout: seconds that the handlers of one update may take.
-        max_attempts: starts after which an update is given up.
+        settings: of this process.
         note: called with the seconds that an update's handlers took.
         follow: lets everything of a group follow it, given its old and its new id.
     """
@@ -118,19 +121,20 @@ class Resolver:
         self,
         bot: ServedBot,
         application: YardApplication,
-        loads: Batcher[Wanted, Loaded],
+        preparer: Preparer,
+        early: EarlySends,
         commits: Batcher[Resolution, Decided],
-        timeout: float,
-        max_attempts: int,
+        settings: Settings,
         note: Callable[[float], None],
         follow: Callable[[str, str], Awaitable[None]],
     ) -> None:
         self._bot = bot
         self._application = application
-        self._loads = loads
+        self._preparer = preparer
+        self._early = early
         self._commits = commits
-        self._timeout = timeout
-        self._max_attempts = max_attempts
+        self._timeout = settings.handler_timeout_seconds
+        self._max_attempts = settings.max_attempts
         self._note = note
         self._follow = follow
         self._people: dict[int, asyncio.Lock] = {}
@@ -147,7 +151,7 @@ class Resolver:
         """
         try:
             entry = read_entry(held.body)
-            update = Update.de_json(entry.content, self._application.bot)
+            update = firing_in(entry.content) if is_firing(held, entry) else await self._update(entry)
         except Exception as error:  # noqa: BLE001 - anything may come in, and nobody's handler is to blame
             reason = f"python-telegram-bot cannot read it: {type(error).__name__}"
             return await self._bury(held, reason, traceback.format_exc())
@@ -162,14 +166,22 @@ class Resolver:
         async with self._turn(update):
             return await self._run_until_fresh(held, entry, update, begin)
 
+    async def _update(self, entry: Entry) -> Update:
+        bot = self._application.bot
+        update = Update.de_json(entry.content, bot)
+        if bot.buttons is not None:
+            await bot.buttons.recall(entry.text.encode())
+            bot.insert_callback_data(update)
+        return update
+
     @contextlib.asynccontextmanager
-    async def _turn(self, update: Update) -> AsyncIterator[None]:
+    async def _turn(self, update: Occasion) -> AsyncIterator[None]:
         """Two chats of one person side by side would only make each other's memory stale; so for ``bot_data``."""
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(_TURN_SECONDS):
-                    if update.effective_user:
-                        person = update.effective_user.id
+                    _, person = whose(update)
+                    if person is not None:
                         await stack.enter_async_context(self._people.setdefault(person, asyncio.Lock()))
                     if self._writes_bot_data:
                         await stack.enter_async_context(self._bot_data)
@@ -177,11 +189,13 @@ class Resolver:
                 raise Contended(_CONTENDED_SECONDS) from None
             yield
 
-    async def _run_until_fresh(self, held: Held, entry: Entry, update: Update, begin: Callable[[], None]) -> Ended:
-        for _ in range(_STALE_TRIES):
-            run, loaded = await self._load(held, update)
+    async def _run_until_fresh(self, held: Held, entry: Entry, update: Occasion, begin: Callable[[], None]) -> Ended:
+        for turn in range(_STALE_TRIES):
+            run, loaded = await self._preparer.prepare(held, update, again=turn > 0)
             if loaded.resolved:
                 return Ended("done", wake=True)
+            if isinstance(update, Firing) and not _still_to_run(held, update, loaded):
+                return await self._passed_over(held, entry, run)
             begin()
             resolution, failure = await self._run_once(held, entry, update, run, loaded)
             self._writes_bot_data |= BOT_DATA in resolution.memory
@@ -191,16 +205,26 @@ class Resolver:
             if decided.verdict is Verdict.GONE:
                 raise BotGone(_GONE_SECONDS)
             if decided.verdict is not Verdict.STALE:
-                wake = bool(run.sends) or decided.verdict is Verdict.KNOWN
+                wake = any(not send.written for send in run.sends) or decided.verdict is Verdict.KNOWN
                 dead = decided.verdict is Verdict.WRITTEN and failure is not None
                 return Ended("dead", wake, failure) if dead else Ended("done", wake)
         raise Contended(_CONTENDED_SECONDS)
 
+    async def _passed_over(self, held: Held, entry: Entry, run: UpdateRun) -> Ended:
+        """Its job was removed, switched off or replaced while the firing waited."""
+        log.info("job_passed_over", update_id=held.update_id, chat=held.chat)
+        row = row_of(held, entry, run.chat_key, [], [])
+        decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row), has_jobs=True))
+        if decided.verdict is Verdict.GONE:
+            raise BotGone(_GONE_SECONDS)
+        return Ended("done", wake=False)
+
     async def _run_once(
-        self, held: Held, entry: Entry, update: Update, run: UpdateRun, loaded: Loaded
+        self, held: Held, entry: Entry, update: Occasion, run: UpdateRun, loaded: Loaded
     ) -> tuple[Resolution, HandlerFailed | None]:
         run.started_at = datetime.now(UTC)
-        failure = await self._handle(update, run)
+        async with self._early.watch(run, entry.received_at):
+            failure = await self._handle(update, run)
         self._note((datetime.now(UTC) - run.started_at).total_seconds())
         self._answer_for_it(entry, run)
         if failure is None:
@@ -229,23 +253,7 @@ class Resolver:
         if query is not None and self._bot.answers_callbacks and not run.answers(query):
             run.queue(Send("answerCallbackQuery", {"callback_query_id": query}, run.chat_key, Lane.URGENT, after=None))
 
-    async def _load(self, held: Held, update: Update) -> tuple[UpdateRun, Loaded]:
-        chat_id = update.effective_chat.id if update.effective_chat else None
-        user_id = update.effective_user.id if update.effective_user else None
-        run = UpdateRun(held.update_id, held.chat, chat_id, user_id, held.attempt >= self._max_attempts)
-        keys = tuple(key for key, _ in memories(run))
-        loaded = await self._loads.submit(Wanted(held.update_id, keys))
-        if loaded.moved_to is not None and not loaded.resolved:
-            # What waited in the mailbox of a group that became a supergroup.
-            run.chat_key = loaded.moved_to
-            keys = tuple(key for key, _ in memories(run))
-            loaded = await self._loads.submit(Wanted(held.update_id, keys))
-        for key, (state, _) in loaded.states.items():
-            memory = load(orjson.loads(state))
-            setattr(run, key[0], memory)
-        return run, loaded
-
-    async def _handle(self, update: Update, run: UpdateRun) -> HandlerFailed | None:
+    async def _handle(self, update: Occasion, run: UpdateRun) -> HandlerFailed | None:
         try:
             async with asyncio.timeout(self._timeout):
                 await self._application.run(update, run)
@@ -257,6 +265,8 @@ class Resolver:
                 raise
             # Nobody cancels us: the bot's code awaited something that was cancelled.
             return self._cut_off(run, "CancelledError", traceback.format_exc())
+        except NotKept as error:
+            return self._cut_off(run, str(error), "")
         except SystemExit as error:
             # It must not end the worker's loop, in which other bots live.
             return self._cut_off(run, f"SystemExit: {error}", traceback.format_exc())
@@ -281,16 +291,21 @@ class Resolver:
     ) -> Resolution:
         """What is to be written: everything the handlers did, or the dead letter and what error handlers sent."""
         try:
-            guards = [] if failure else guards_of(run, loaded)
-            row = row_of(held, entry, run.chat_key, guards, [send_row(send) for send in run.sends], run.started_at)
+            guards = [] if failure else guards_of(run, loaded, self._application.codec)
+            jobs = [] if failure else run.jobs.rows()
+            sends = [send_row(send) for send in run.sends if not send.written]
+            row = row_of(held, entry, run.chat_key, guards, sends, run.started_at, jobs)
             if failure is not None:
                 row["dead"] = epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
             encoded = encode_row(row)
-        except NotPlain as error:
+        except NotKept as error:
             raise HandlerFailed(str(error), "") from None
         except TypeError as error:
             raise HandlerFailed(f"what the bot sent or keeps is not text or a number: {error}", "") from None
-        return Resolution(held.update_id, frozenset((guard["scope"], guard["key"]) for guard in guards), encoded)
+        touched = {(guard["scope"], guard["key"]) for guard in guards} | {("job", job["id"]) for job in jobs}
+        if run.jobs.fired is not None:
+            touched.add(("job", run.jobs.fired))
+        return Resolution(held.update_id, frozenset(touched), encoded, has_jobs="jobs" in row)
 
     async def _refused(self, held: Held, reason: str) -> Ended:
         """The database refuses the update's rows for what stands in them: as if its handler had raised."""
@@ -311,3 +326,10 @@ class Resolver:
         if decided.verdict is Verdict.GONE:
             raise BotGone(_GONE_SECONDS)
         return Ended("dead", wake=decided.verdict is Verdict.KNOWN)
+
+
+def _still_to_run(held: Held, firing: Firing, loaded: Loaded) -> bool:
+    """Take the job as it is now. A replay of a dead letter has a number of its own, and runs as it stands there."""
+    if loaded.job is not None:
+        firing.job = loaded.job
+    return loaded.job is not None or held.update_id != firing.number

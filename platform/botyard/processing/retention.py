@@ -21,6 +21,13 @@ _STATEMENTS: Final = (
     """DELETE FROM outbox WHERE id IN (
          SELECT id FROM outbox WHERE state NOT IN ('queued', 'retry', 'sending')
             AND resolved_at < now() - make_interval(hours => %(hours)s) LIMIT %(batch)s)""",
+    """DELETE FROM journal WHERE (bot_id, scope, position) IN (
+         SELECT bot_id, scope, position FROM journal
+          WHERE created_at < now() - make_interval(hours => %(hours)s) AND scope LIKE 'update %%' LIMIT %(batch)s)""",
+    # Longer than anybody presses an old button.
+    """DELETE FROM keyboards WHERE (bot_id, number) IN (
+         SELECT bot_id, number FROM keyboards
+          WHERE created_at < now() - make_interval(hours => 30 * %(hours)s) LIMIT %(batch)s)""",
     # Telegram keeps files for good; a bot that sends one again after a month uploads it once more.
     """DELETE FROM media WHERE (bot_id, sha256, kind) IN (
          SELECT bot_id, sha256, kind FROM media

@@ -7,11 +7,13 @@ from typing import Any, Final
 import orjson
 
 from botyard.chats.reach import reach_told_by
+from botyard.jobs.stored import KEY
 from botyard.mailbox.protocol import Held
 from botyard.processing.store import Loaded, MemoryKey, Resolution, encode_row
+from botyard.state.codec import Codec
+from botyard.state.memory import Memory
 from botyard.telegram.keys import update_kind
-from botyard.telegram.memory import dump
-from botyard.telegram.run import Lane, Memory, Send, UpdateRun, of_provisional_id
+from botyard.telegram.run import Lane, Send, UpdateRun, of_provisional_id
 from botyard.telemetry.redaction import redact
 from db.engine import storable
 
@@ -40,7 +42,7 @@ def read_entry(body: bytes) -> Entry:
 def grave(held: Held, entry: Entry, dead: dict[str, Any]) -> Resolution:
     """What is written of an update that is given up unread or unrun: its body, and the dead letter."""
     row = row_of(held, entry, held.chat, [], []) | {"messages": [], "dead": dead}
-    return Resolution(held.update_id, frozenset(), encode_row(row))
+    return Resolution(held.update_id, frozenset(), encode_row(row), has_jobs=held.update_id < 0)
 
 
 def entry_or_bytes(held: Held) -> Entry:
@@ -70,20 +72,22 @@ def memories(run: UpdateRun) -> list[tuple[MemoryKey, Memory]]:
     return found
 
 
-def _canonical(state: dict[str, Any]) -> bytes:
-    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
+def guards_of(run: UpdateRun, loaded: Loaded, codec: Codec) -> list[dict[str, Any]]:
+    """The memory rows to write, and the chat's own in any case: its version fences the update.
 
-
-def guards_of(run: UpdateRun, loaded: Loaded) -> list[dict[str, Any]]:
-    """The memory rows to write, and the chat's own in any case: its version fences the update."""
+    Raises:
+        NotKept: something in the memory cannot be kept.
+    """
     guards = []
+    provisional = run.provisional()
     for (scope, key), memory in memories(run):
         stored, version = loaded.states.get((scope, key), (b"{}", 0))
-        state = dump(memory, f"{scope}_data")
-        # As JSON, in which 1 and true differ.
-        changed = _canonical(state) != _canonical(orjson.loads(stored))
+        # The column keeps it as it is written, with the order of its keys.
+        state = orjson.dumps(codec.dump(memory, f"{scope}_data", provisional))
+        changed = state != stored
         if changed or scope == "chat":
-            guards.append({"scope": scope, "key": key, "version": version, "state": state if changed else None})
+            kept = state.decode() if changed else None
+            guards.append({"scope": scope, "key": key, "version": version, "state": kept})
     return guards
 
 
@@ -94,6 +98,7 @@ def row_of(
     guards: list[dict[str, Any]],
     sends: list[dict[str, Any]],
     started_at: datetime | None = None,
+    jobs: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """One update's part of a batch: see `botyard.processing.store`.
 
@@ -104,9 +109,10 @@ def row_of(
         guards: the memory rows it writes, see `guards_of`.
         sends: its outbox rows.
         started_at: when its handlers began.
+        jobs: what they did with jobs, see `botyard.jobs.changes`.
     """
     kind = update_kind(entry.content)
-    return {
+    row = {
         "u": held.update_id,
         "k": chat,
         "kind": storable(kind[:64]),
@@ -120,6 +126,13 @@ def row_of(
         # What a replay tells is old news.
         "reach": reach_told_by(entry.content, kind) if held.update_id >= 0 else None,
     }
+    # Only a job's firing ends one; of other replays no job has the number.
+    return row | {"fired": held.update_id < 0, "jobs": jobs or []} if jobs or held.update_id < 0 else row
+
+
+def is_firing(held: Held, entry: Entry) -> bool:
+    """Whether it is a job whose moment has come, and no update. Only we give negative numbers."""
+    return held.update_id < 0 and KEY in entry.content
 
 
 def send_row(send: Send) -> dict[str, Any]:

@@ -20,9 +20,12 @@ from botyard.mailbox.protocol import Held, fresh_id
 from botyard.mailbox.tickets import TicketQueue
 from botyard.processing import failure_notes, store
 from botyard.processing.batcher import Batcher
+from botyard.processing.early import EarlySends
 from botyard.processing.paces import Paces
+from botyard.processing.preparing import Preparer
 from botyard.processing.resolving import Contended, Ended, HandlerFailed, Resolver
 from botyard.processing.solitude import Solitude
+from botyard.processing.store import Loaded, Wanted
 from botyard.processing.watch import LoopWatch
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, is_reachable
@@ -128,17 +131,26 @@ class Slice:
 
     async def _resolver(self, bot: ServedBot) -> Resolver:
         host, telegram_id = self._host, self._telegram_id
-        limit = host.settings.slice_chats
+        limit, most = host.settings.slice_chats, host.settings.max_attempts
+        application = await host.application(bot)
+        loads: Batcher[Wanted, Loaded] = Batcher(
+            lambda wanted: store.load(bot, telegram_id, wanted), host.database, limit
+        )
         return Resolver(
             bot,
-            await host.application(bot),
-            Batcher(lambda wanted: store.load(bot, telegram_id, wanted), host.database, limit),
+            application,
+            Preparer(bot, telegram_id, application, loads, host.database, most),
+            EarlySends(bot, telegram_id, host.database, partial(self._wake, bot.id)),
             Batcher(lambda batch: store.commit(bot, telegram_id, batch), host.database, limit),
-            host.settings.handler_timeout_seconds,
-            host.settings.max_attempts,
+            host.settings,
             partial(self._note_pace, bot),
             partial(host.follow_group, bot),
         )
+
+    async def _wake(self, bot_id: int) -> None:
+        ticket = await asyncio.to_thread(self._tools.keeper.wake, bot_id)
+        if ticket is not None:
+            self._tools.tickets.send_soon(ticket)
 
     def _note_pace(self, bot: ServedBot, seconds: float) -> None:
         """Let a bot work where it belongs: the quick ones apart from those that wait."""

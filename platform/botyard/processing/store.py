@@ -13,112 +13,14 @@ import orjson
 import psycopg2
 
 from botyard.bots.registry import ServedBot
+from botyard.jobs.stored import MOST_JOBS, StoredJob
+from botyard.processing import statements
+from botyard.telegram.firing import job_of_row
+from botyard.telegram.run import Lane, Send
 from db.engine import one_statement
 
 MemoryKey = tuple[str, str]
 """(scope, key) of a conversations row: ``("chat", "42")``, ``("user", "7")``, ``("bot", "")``."""
-
-_LOAD = """
-SELECT set_config('app.tenant', %(tenant)s, true);
-WITH w AS (SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[]) AS w(scope, key))
-SELECT 'i' AS what, update_id::text AS scope, NULL AS key, NULL::text AS state, 0 AS version FROM inbox
- WHERE telegram_id = %(telegram_id)s AND update_id = ANY(%(updates)s)
-UNION ALL
-SELECT 'm', 'chat', h.chat_key, h.moved_to, 0 FROM chats h
- WHERE h.bot_id = %(bot)s AND h.chat_key = ANY(%(chats)s) AND h.moved_to IS NOT NULL
-UNION ALL
-SELECT 'c', c.scope, c.key, c.state::text, c.version FROM conversations c JOIN w USING (scope, key)
- WHERE c.bot_id = %(bot)s
-"""
-
-_COMMIT = """
-SELECT set_config('app.tenant', %(tenant)s, true);
-WITH r AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
-    u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
-    reach bool, started timestamptz, attempt bigint)
-), g AS MATERIALIZED (
-  SELECT r.u, z.* FROM r, jsonb_to_recordset(r.guards) AS z(scope text, key text, version bigint, state jsonb)
-), v AS MATERIALIZED (
-  SELECT c.scope, c.key, c.version FROM conversations c
-   WHERE c.bot_id = %(bot)s AND (c.scope, c.key) IN (SELECT scope, key FROM g)
-   ORDER BY c.scope, c.key FOR UPDATE
-), b AS MATERIALIZED (
-  -- Without a bot, or while it is being removed: nothing of it may come back.
-  SELECT 1 FROM bots WHERE id = %(bot)s AND status <> 'inactive'
-), x AS MATERIALIZED (
-  SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM b) AND NOT EXISTS (
-    SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version)
-), i AS (
-  INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at,
-                     started_at, attempt)
-  SELECT %(telegram_id)s, u, %(bot)s, %(customer)s, k, kind, body::json,
-         CASE WHEN dead IS NULL THEN 'done' ELSE 'dead' END, at, started, attempt FROM x ORDER BY u
-  ON CONFLICT DO NOTHING RETURNING update_id
-), y AS MATERIALIZED (
-  SELECT x.* FROM x JOIN i ON i.update_id = x.u
-), born AS (
-  -- No ON CONFLICT: two writers that both found no row must not both succeed. The second one fails on the key.
-  INSERT INTO conversations (bot_id, scope, key, customer_id, state, version)
-  SELECT %(bot)s, g.scope, g.key, %(customer)s, g.state, 1 FROM g JOIN y USING (u)
-   WHERE g.state IS NOT NULL AND g.version = 0 ORDER BY g.scope, g.key
-), changed AS (
-  UPDATE conversations c SET state = g.state, version = c.version + 1, updated_at = now() FROM g JOIN y USING (u)
-   WHERE c.bot_id = %(bot)s AND c.scope = g.scope AND c.key = g.key AND g.state IS NOT NULL AND g.version > 0
-), n AS MATERIALIZED (
-  SELECT s.*, nextval('outbox_id_seq') AS id FROM (
-    -- An album has as many numbers as messages.
-    SELECT y.u, y.at, coalesce((z.send->>'n')::bigint, z.n) AS n, z.send
-      FROM y, jsonb_array_elements(y.sends) WITH ORDINALITY AS z(send, n) ORDER BY y.u, z.n) s
-), o AS (
-  INSERT INTO outbox (id, bot_id, customer_id, telegram_id, update_id, n, chat_key, lane, method, params, caused_at,
-                      repeat_policy, deadline, after_id)
-  SELECT n.id, %(bot)s, %(customer)s, %(telegram_id)s, n.u, n.n, n.send->>'chat', (n.send->>'lane')::smallint,
-         n.send->>'method', n.send->'params', n.at,
-         %(repeat)s, CASE WHEN (n.send->>'lane')::int = 0 THEN n.at ELSE now() END
-                     + (n.send->>'seconds')::float8 * interval '1 s',
-         coalesce(
-           (SELECT a.id FROM n a WHERE a.u = (n.send->>'after_update')::bigint
-             AND a.n <= (n.send->>'after_n')::bigint ORDER BY a.n DESC LIMIT 1),
-           (SELECT a.id FROM outbox a WHERE a.telegram_id = %(telegram_id)s
-             AND a.update_id = (n.send->>'after_update')::bigint
-             AND a.n <= (n.send->>'after_n')::bigint ORDER BY a.n DESC LIMIT 1))
-    FROM n
-), m AS (
-  INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, text)
-  SELECT %(bot)s, %(customer)s, y.k, 'in', y.kind, z.id, y.u, z.text
-    FROM y, jsonb_to_recordset(y.messages) AS z(id bigint, text text)
-), back AS (
-  -- Who writes can be reached again. Only who said so needs a row: by it a refusal of an earlier call is old news.
-  INSERT INTO chats AS c (bot_id, customer_id, chat_key, reachable_at)
-  SELECT %(bot)s, %(customer)s, y.k, now() FROM y WHERE y.reach AND (y.kind = 'my_chat_member' OR EXISTS (
-    SELECT 1 FROM chats u WHERE u.bot_id = %(bot)s AND u.chat_key = y.k AND u.unreachable_since IS NOT NULL))
-   ORDER BY y.k
-  ON CONFLICT (bot_id, chat_key) DO UPDATE
-     SET unreachable_since = NULL, unreachable_reason = NULL, reachable_at = excluded.reachable_at
-), lost AS (
-  INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
-  SELECT %(bot)s, %(customer)s, y.k, now(), 'the bot was blocked or sent away there' FROM y WHERE NOT y.reach
-   ORDER BY y.k
-  ON CONFLICT (bot_id, chat_key) DO UPDATE
-     SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
-  RETURNING c.*
-), swept AS (
-  UPDATE outbox w SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
-   WHERE w.bot_id = %(bot)s AND w.chat_key = lost.chat_key AND w.lane > 0 AND w.state IN ('queued', 'retry')
-), d AS (
-  INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, chat_key, reason, detail, request,
-                            attempts, fingerprint)
-  SELECT %(bot)s, %(customer)s, 'update', %(telegram_id)s, y.u, y.k, y.dead->>'reason', y.dead->>'detail',
-         y.body::json, (y.dead->>'attempts')::bigint, y.dead->>'fingerprint' FROM y WHERE y.dead IS NOT NULL
-), e AS (
-  INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
-  SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NULL THEN 'update.processed' ELSE 'update.dead' END,
-         'update:' || y.u, 'bot', jsonb_build_object('chat', y.k, 'kind', y.kind) FROM y
-)
--- No row at all: there is no such bot.
-SELECT x.u, i.update_id IS NOT NULL FROM b LEFT JOIN x ON true LEFT JOIN i ON i.update_id = x.u
-"""
 
 
 class Verdict(Enum):
@@ -141,6 +43,8 @@ class Wanted:
 
     update_id: int
     keys: tuple[MemoryKey, ...]
+    fires: bool = False
+    """It is a job's firing: whether that is still to run is loaded, too."""
 
 
 @dataclass(slots=True)
@@ -152,6 +56,8 @@ class Loaded:
     """Stored memory as JSON, and its version; a key that is missing was never written."""
     moved_to: str | None = None
     """Its chat is another one now, under whose key the memory stands: load that."""
+    job: StoredJob | None = None
+    """The job whose firing it is, unless that was removed, switched off or replaced since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +66,11 @@ class Resolution:
 
     update_id: int
     memory: frozenset[MemoryKey]
-    """Rows it guards or writes: two of a batch must not share one."""
+    """Rows it guards or writes, jobs among them: two of a batch must not share one."""
     row: bytes
     """Its part of the batch, as JSON."""
+    has_jobs: bool = False
+    """Whether jobs stand in it, or it ends a job's firing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +84,7 @@ class Decided:
 def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loaded]:
     """Load the memory of several updates in one round trip, from the primary."""
     keys = sorted({key for one in wanted for key in one.keys})
+    fires = any(one.fires for one in wanted)
     parameters = {
         "tenant": str(bot.customer_id),
         "bot": bot.id,
@@ -188,11 +97,14 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
     resolved: set[int] = set()
     moved: dict[MemoryKey, str] = {}
     states: dict[MemoryKey, tuple[bytes, int]] = {}
-    for what, scope, key, state, version in _execute(_LOAD, parameters):
+    jobs: dict[int, StoredJob] = {}
+    for what, scope, key, state, version in _execute(statements.LOAD_FIRING if fires else statements.LOAD, parameters):
         if what == "i":
             resolved.add(int(scope))
         elif what == "m":
             moved[scope, key] = state
+        elif what == "j":
+            jobs[int(scope)] = job_of_row(orjson.loads(state))
         else:
             states[scope, key] = (state.encode(), version)
     return [
@@ -200,6 +112,7 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
             one.update_id in resolved,
             {key: states[key] for key in one.keys if key in states},
             next((moved[key] for key in one.keys if key in moved), None),
+            jobs.get(one.update_id),
         )
         for one in wanted
     ]
@@ -236,18 +149,25 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
         "bot": bot.id,
         "telegram_id": telegram_id,
         "repeat": "repeat" if bot.repeats else "leave",
+        "most_jobs": MOST_JOBS,
         "batch": (b"[" + b",".join(resolution.row for resolution in part) + b"]").decode(),
     }
     try:
-        found = {update_id: written for update_id, written in _execute(_COMMIT, parameters)}  # noqa: C416
+        has_jobs = any(resolution.has_jobs for resolution in part)
+        statement = statements.COMMIT_WITH_JOBS if has_jobs else statements.COMMIT
+        found = {update_id: written for update_id, written in _execute(statement, parameters)}  # noqa: C416
     except (psycopg2.IntegrityError, psycopg2.DataError) as error:
         _split(bot, telegram_id, part, decided, error)
         return
     unwritten = Verdict.STALE if found else Verdict.GONE
     for resolution in part:
-        written = found.get(resolution.update_id)
-        verdict = unwritten if written is None else Verdict.WRITTEN if written else Verdict.KNOWN
-        decided[resolution.update_id] = Decided(verdict)
+        written = found.get(resolution.update_id, unwritten)
+        if written is None:
+            decided[resolution.update_id] = Decided(Verdict.REFUSED, f"it would have more than {MOST_JOBS} jobs")
+        elif isinstance(written, Verdict):
+            decided[resolution.update_id] = Decided(written)
+        else:
+            decided[resolution.update_id] = Decided(Verdict.WRITTEN if written else Verdict.KNOWN)
 
 
 def _split(
@@ -284,6 +204,13 @@ def _execute(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]
             if last or error.pgcode is not None:
                 raise
     raise AssertionError
+
+
+def written_early(customer_id: int, telegram_id: int, update_id: int) -> dict[int, Send]:
+    """What earlier runs of an update have put into the outbox, by number."""
+    parameters = {"tenant": str(customer_id), "telegram_id": telegram_id, "update": update_id}
+    rows = _execute(statements.WRITTEN_EARLY, parameters)
+    return {n: Send(method, orjson.loads(params), chat, Lane(lane), None) for n, method, params, chat, lane in rows}
 
 
 def encode_row(row: dict[str, Any]) -> bytes:

@@ -1,10 +1,12 @@
 """The bots of a local installation: the demo bot on the simulator, and the one of BOT_TOKEN on Telegram."""
 
 import asyncio
+import re
 import sys
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -28,7 +30,7 @@ async def connect_demo(token: str) -> None:
     """
     settings = get_settings()
     simulator = simulator_url(settings)
-    await _tell_simulator(f"{simulator}/sim/bots", {"token": token, "username": "demo_bot", "name": "Demo"})
+    await _tell_simulator(simulator, token, "demo_bot", "Demo")
     demo = NewBot(token, "demo", simulator, "updates", webhook_base_url=settings.webhook_base_url, take_over=True)
     await _add(demo, settings)
 
@@ -39,6 +41,9 @@ async def connect_own(settings: Settings) -> OwnBot:
     Raises:
         InputError: its token or its kind is wrong, or it is connected elsewhere.
     """
+    if settings.api_url == simulator_url(settings):
+        name = simulated_name(settings.bot_kind)
+        await _tell_simulator(settings.api_url, settings.require("bot_token"), name, name)
     own = NewBot(
         settings.require("bot_token"),
         settings.bot_kind,
@@ -88,12 +93,19 @@ def simulator_url(settings: Settings) -> str:
     return f"http://{settings.simulator_host}:{settings.simulator_port}"
 
 
-async def _tell_simulator(url: str, body: dict[str, Any]) -> None:
+def simulated_name(kind: str) -> str:
+    """What a bot of one's own is called on the simulator; Telegram's names end in ``bot``."""
+    name = re.sub(r"[^a-z0-9]+", "_", Path(kind).stem.lower()).strip("_") or "my"
+    return (name if name.endswith("bot") else f"{name}_bot")[-32:]
+
+
+async def _tell_simulator(simulator: str, token: str, username: str, name: str) -> None:
+    body: dict[str, Any] = {"token": token, "username": username, "name": name}
     until = time.monotonic() + _WAIT_SECONDS
     async with aiohttp.ClientSession() as session:
         while True:
             try:
-                async with session.post(url, json=body) as answer:
+                async with session.post(f"{simulator}/sim/bots", json=body) as answer:
                     answer.raise_for_status()
                     return
             except aiohttp.ClientError as error:

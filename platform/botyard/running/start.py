@@ -12,6 +12,7 @@ from botyard.running.attached import note_environment
 from botyard.running.formation import SERVERS, own_bot_step, prepare_step, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
 from botyard.running.own_connection import connect_later, own_greeting
+from botyard.running.own_script import of_script, on_simulator
 from botyard.running.prepared import OwnBot, is_prepared, note_own_bot
 from botyard.running.state_format import check_format, note_format
 from botyard.settings import Settings
@@ -80,12 +81,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         # The tickets are JSON and the broker is ours alone: Celery's warning about root is about neither.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
     }
-    if settings.public_url is not None:
-        environment["PUBLIC_URL"] = settings.public_url
-    if settings.secret_key is not None:
-        environment["SECRET_KEY"] = settings.secret_key.get_secret_value()
-    if settings.flower_password is not None:
-        environment["FLOWER_PASSWORD"] = settings.flower_password.get_secret_value()
+    environment |= _given(settings)
     if settings.database_url is None:
         process, urls = _postgres(state, made)
         processes.append(process)
@@ -102,6 +98,15 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
     return [*processes, *small_formation(settings, state, environment)], environment
 
 
+def _given(settings: Settings) -> dict[str, str]:
+    """What somebody has chosen, in the environment or by the script that is to be run."""
+    given = {"PUBLIC_URL": settings.public_url} if settings.public_url is not None else {}
+    for name in ("secret_key", "flower_password", "bot_token"):
+        if getattr(settings, name) is not None:
+            given[name.upper()] = settings.require(name)
+    return given | ({"BOT_KIND": settings.bot_kind} if settings.bot_token is not None else {})
+
+
 def _webhook_base_url(settings: Settings) -> str:
     """Where the simulator reaches our web process."""
     return f"http://127.0.0.1:{settings.web_port}"
@@ -111,17 +116,20 @@ def _simulator_url(settings: Settings) -> str:
     return f"http://{settings.simulator_host}:{settings.simulator_port}"
 
 
-async def run(settings: Settings, *, development: bool = False) -> int:
+async def run(settings: Settings, *, development: bool = False, script: Path | None = None) -> int:
     """Start everything, keep it running until Ctrl-C, stop everything; the exit status.
 
     Args:
         settings: of this run.
+        script: a bot of one's own, beside the demo bot.
         development: follow changes of the code.
 
     Raises:
         InputError: a port is busy, the state folder cannot be used or is in use already, its disk is full, or a setting
             cannot be right.
     """
+    if script is not None:
+        settings = of_script(settings, script)
     if settings.bot_token is not None:
         check_token(settings.require("bot_token"), "BOT_TOKEN")
     state = settings.state_dir.absolute()
@@ -132,6 +140,8 @@ async def run(settings: Settings, *, development: bool = False) -> int:
             require_free_port("WEB_PORT", settings.web_port, settings.web_host)
             require_free_port("SIMULATOR_PORT", settings.simulator_port, settings.simulator_host)
             require_free_port("FLOWER_PORT", settings.flower_port)
+            if script is not None and settings.bot_token is None:
+                settings = on_simulator(settings, load_or_make(state))
             return await _run_in(settings, folder, development=development)
     except OSError as error:
         if no_room(error):

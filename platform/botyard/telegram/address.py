@@ -31,3 +31,8 @@ def host_of(api_url: str) -> str:
         return urlsplit(api_url).hostname or api_url
     except ValueError:
         return api_url
+
+
+def file_url(url: str) -> str:
+    """Where files are fetched from, for the `base_url` of a Bot API. Source: https://core.telegram.org/bots/api#getfile."""
+    return url.replace("/bot{token}", "/file/bot{token}")

@@ -5,67 +5,232 @@ conversation handlers are therefore looked up in the current update's run, where
 """
 
 import asyncio
-import traceback
 import warnings
-from collections.abc import Iterator, MutableMapping
-from importlib import import_module
-from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import cache
+from types import ModuleType
+from typing import Any, Final, NoReturn
 
 from telegram import Update
-from telegram.ext import Application, ApplicationBuilder, BaseHandler, ConversationHandler
-from telegram.ext._handlers.conversationhandler import PendingState
+from telegram.ext import Application, BaseHandler, ConversationHandler
 from telegram.warnings import PTBUserWarning
 
 from botyard.errors import InputError
-from botyard.telegram.outbox_bot import OutboxBot
+from botyard.jobs.stored import StoredJobs
+from botyard.state.codec import Codec
+from botyard.state.memory import Memory
+from botyard.telegram.at_start import AtStart
+from botyard.telegram.firing import Firing
+from botyard.telegram.kind_errors import unusable
 from botyard.telegram.run import UpdateRun, current_run
+from botyard.telegram.talks import remember_talks, settle
+from db.engine import DATABASE_TROUBLE
 
 # It says that such tasks are awaited by nobody; here every run waits for its own.
 warnings.filterwarnings("ignore", message="Tasks created via `Application.create_task`", category=PTBUserWarning)
 
 
-class Kind(Protocol):
-    """A kind of bot: a function that adds handlers to an application."""
+loading: Final[ContextVar[bool]] = ContextVar("loading", default=False)
+"""Whether this context runs a bot's code in order to take its application over."""
 
-    def __call__(self, application: Any) -> None:
-        """Add the handlers."""
+
+class TakenOver(BaseException):
+    """The code would run its application now.
+
+    Args:
+        application: as its author built it.
+    """
+
+    def __init__(self, application: "YardApplication") -> None:
+        super().__init__()
+        self.application = application
+
+
+class OwnMemory(Mapping[int, Any]):
+    """What is remembered of the one chat or person at hand, by its id; the others' is not loaded.
+
+    Args:
+        name: ``chat_data`` or ``user_data``.
+        key: the id at hand, if there is one.
+        data: what is remembered of it.
+    """
+
+    def __init__(self, name: str, key: int | None, data: Any) -> None:
+        self._name = name
+        self._own = {} if key is None else {key: data}
+
+    def __getitem__(self, key: int) -> Any:
+        if key not in self._own:
+            raise KeyError(
+                f"{self._name} of {key}: only that of the chat and the person at hand is loaded. "
+                "What is to be seen from everywhere belongs into bot_data."
+            )
+        return self._own[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
     """``Application`` that reads and writes the memory of the current run, and tells the platform of errors."""
 
-    __slots__ = ()
+    def __init__(self, **parts: Any) -> None:
+        self._at_start: Any = None
+        self._begun: AtStart | None = None
+        self.codec = Codec()
+        """How what it remembers is written."""
+        self.modules: dict[str, ModuleType] = {}
+        """The modules of the bot's code that may be replaced while it runs, by the names by which they are known."""
+        super().__init__(**parts)
 
     @property
     def bot_data(self) -> Any:
-        """What the bot remembers for itself."""
-        return current_run.get().bot.data
+        """What the bot remembers for itself; while it is being built, what its author puts there."""
+        run = current_run.get(None)
+        return self._at_start if run is None else run.bot.data
 
     @bot_data.setter
-    def bot_data(self, _: Any) -> None:
-        """The base class sets an empty one when it is built; ours comes with each run."""
+    def bot_data(self, data: Any) -> None:
+        run = current_run.get(None)
+        if run is None:
+            self._at_start = data
+        else:
+            run.bot.data = data
 
     @property
     def chat_data(self) -> Any:
         """What the bot remembers of the chat at hand, by its id."""
         run = current_run.get()
-        return {} if run.chat_id is None else {run.chat_id: run.chat.data}
+        return OwnMemory("chat_data", run.chat_id, run.chat.data)
 
     @chat_data.setter
     def chat_data(self, _: Any) -> None:
-        """As with ``bot_data``."""
+        """The base class sets an empty one when it is built; ours comes with each run."""
 
     @property
     def user_data(self) -> Any:
         """What the bot remembers of the person at hand, by their id."""
         run = current_run.get()
-        return {} if run.user_id is None else {run.user_id: run.user.data}
+        return OwnMemory("user_data", run.user_id, run.user.data)
 
     @user_data.setter
     def user_data(self, _: Any) -> None:
-        """As with ``bot_data``."""
+        """As with ``chat_data``."""
+
+    def drop_chat_data(self, chat_id: int) -> None:
+        """Forget what is remembered of the chat at hand."""
+        self.chat_data[chat_id]
+        current_run.get().chat.data = self.context_types.chat_data()
+
+    def drop_user_data(self, user_id: int) -> None:
+        """Forget what is remembered of the person at hand."""
+        self.user_data[user_id]
+        current_run.get().user.data = self.context_types.user_data()
+
+    def add_handler(self, handler: "BaseHandler[Any, Any, Any]", group: int = 0) -> None:
+        """Add a handler; the states of every conversation last, whether it says so or not."""
+        if isinstance(handler, ConversationHandler):
+            handler._persistent = False  # noqa: SLF001 - the base asks for a persistence, and ours is the platform's
+        super().add_handler(handler, group)
+
+    def remember(self) -> None:
+        """Let the states of conversations be kept in the memory of the update at hand; once its author is done."""
+        self.codec = Codec(self.modules, self.bot)
+        if self.bot.buttons is not None:
+            self.bot.buttons.codec = self.codec
+        for group, handlers in self.handlers.items():
+            for index, handler in enumerate(handlers):
+                remember_talks(handler, f"{group}/{index}", self._timed)
+
+    def _timed(self, name: str, handler: "ConversationHandler[Any]") -> None:
+        if self._job_queue is not None:
+            self._job_queue.conversations.add(name, handler)
+
+    def run_polling(self, *_: Any, **__: Any) -> NoReturn:
+        """Hand the application over: its updates come from the mailboxes.
+
+        Raises:
+            TakenOver: always.
+        """
+        raise TakenOver(self)
+
+    def run_webhook(self, *_: Any, **__: Any) -> NoReturn:
+        """As `run_polling`.
+
+        Raises:
+            TakenOver: always.
+        """
+        raise TakenOver(self)
+
+    async def initialize(self) -> None:
+        """Open what it needs.
+
+        Raises:
+            TakenOver: it is the bot's own code that wants to start.
+        """
+        if loading.get():
+            raise TakenOver(self)
+        await super().initialize()
+
+    async def open(self, seconds: float, jobs: StoredJobs, version: int) -> None:
+        """Initialise it, and let its ``post_init`` run, once for each process that serves the bot.
+
+        Args:
+            seconds: how long that may take.
+            jobs: the bot's.
+            version: of its configuration, which declares those that its code made until now.
+
+        Raises:
+            InputError: it raises, or takes longer, or a job cannot be kept.
+        """
+        await self.initialize()
+        if self._job_queue is not None:
+            self._job_queue.serve(jobs)
+        try:
+            if self.post_init is not None:
+                async with asyncio.timeout(seconds):
+                    await self.post_init(self)
+            self._begun = AtStart(self.codec, self._at_start)
+            if self._job_queue is not None:
+                await asyncio.to_thread(self._job_queue.declare, version)
+        except (InputError, *DATABASE_TROUBLE):
+            raise
+        except (Exception, SystemExit) as error:
+            raise unusable("its post_init failed", error) from error
+
+    def _furnish(self, run: UpdateRun) -> None:
+        """Give a run what its author expects to find where nothing is remembered."""
+        for memory, factory in self._of_own_classes(run):
+            if type(memory.data) is dict and not memory.data:
+                memory.data = factory()
+        if self._begun is not None:
+            run.bot.data = self._begun.under(run.bot.data)
+
+    def _clear(self, run: UpdateRun) -> None:
+        """Leave of a run only what is to be remembered."""
+        for memory, factory in self._of_own_classes(run):
+            if type(memory.data) is not dict and self._looks_like(memory.data, factory()):
+                memory.data = {}
+        if self._begun is not None:
+            run.bot.data = self._begun.without(run.bot.data)
+
+    def _of_own_classes(self, run: UpdateRun) -> list[tuple[Memory, Callable[[], Any]]]:
+        types = self.context_types
+        parts = ((run.chat, types.chat_data), (run.user, types.user_data))
+        return [(memory, factory) for memory, factory in parts if factory is not dict]
+
+    def _looks_like(self, data: Any, other: Any) -> bool:
+        return self.codec.dump(Memory(data), "data") == self.codec.dump(Memory(other), "data")
+
+    async def close(self) -> None:
+        """Let its ``post_stop`` and ``post_shutdown`` run; clients of the platform stay open."""
+        for callback in (self.post_stop, self.post_shutdown):
+            if callback is not None:
+                await callback(self)
 
     async def process_error(
         self,
@@ -77,9 +242,11 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         """Note the error; run the bot's own error handlers on the last attempt only.
 
         What the failed handlers changed and sent is undone before, so that of this update only what its error
-        handlers send remains.
+        handlers send remains. A bot that wants no retries has errors as the library has them.
         """
         run = current_run.get()
+        if not run.retries:
+            return await super().process_error(update, error, job, coroutine)
         run.errors.append(error)
         if run.last_attempt:
             if len(run.errors) == 1:
@@ -102,144 +269,31 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
             run.tasks.append(task)
         return task
 
-    async def run(self, update: Update, run: UpdateRun) -> None:
-        """Handle one update in a run of its own; errors stand in ``run.errors`` afterwards."""
+    async def run(self, update: Update | Firing, run: UpdateRun) -> None:
+        """Handle one update, or a job's moment, in a run of its own; errors stand in ``run.errors`` afterwards."""
         token = current_run.set(run)
         try:
-            await self.process_update(update)
+            self._furnish(run)
+            if isinstance(update, Firing):
+                await self._job_queue.fire(update)
+            else:
+                await self.process_update(update)
             while run.tasks:
                 waiting, run.tasks = run.tasks, []
                 # Their exceptions have been through process_error.
                 await asyncio.gather(*waiting, return_exceptions=True)
-            _settle(run)
+            settle(run)
+            if self.bot.buttons is not None:
+                await self.bot.buttons.keep()
+            self._clear(run)
         finally:
             run.closed = True
             current_run.reset(token)
 
 
-def _settle(run: UpdateRun) -> None:
-    """A conversation handler that does not block leaves the promise of a state: its task has ended by now."""
-    for states in (*run.chat.talks.values(), *run.user.talks.values()):
-        for key, state in list(states.items()):
-            if not isinstance(state, PendingState):
-                continue
-            settled = state.resolve()
-            if settled is None or settled == ConversationHandler.END:
-                del states[key]
-            else:
-                states[key] = settled
-
-
-class Talks(MutableMapping[tuple[Any, ...], Any]):
-    """The states of one conversation handler, in the memory of the current run.
-
-    Args:
-        name: the handler's name, or its place among the application's handlers.
-        per_chat: the states belong to the chat, else to the person.
-    """
-
-    def __init__(self, name: str, *, per_chat: bool) -> None:
-        self._name = name
-        self._per_chat = per_chat
-
-    def _states(self) -> dict[tuple[Any, ...], Any]:
-        run = current_run.get()
-        return (run.chat if self._per_chat else run.user).talks.setdefault(self._name, {})
-
-    def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        return self._states()[key]
-
-    def __setitem__(self, key: tuple[Any, ...], state: Any) -> None:
-        self._states()[key] = state
-
-    def __delitem__(self, key: tuple[Any, ...]) -> None:
-        del self._states()[key]
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self._states())
-
-    def __len__(self) -> int:
-        return len(self._states())
-
-
-def _remember_talks(handler: "BaseHandler[Any, Any, Any]", place: str) -> None:
-    if not isinstance(handler, ConversationHandler):
-        return
-    name = handler.name or place
-    # Private in python-telegram-bot 22.8; a contract test holds it to this shape.
-    handler._conversations = Talks(name, per_chat=handler.per_chat)  # noqa: SLF001
-    groups = {"entry": handler.entry_points, "fallback": handler.fallbacks}
-    groups |= {f"state {state}": inner for state, inner in handler.states.items()}
-    for group, inner_handlers in groups.items():
-        for index, inner in enumerate(inner_handlers):
-            _remember_talks(inner, f"{name}/{group}/{index}")
-
-
-def build(kind: Kind, bot: OutboxBot) -> YardApplication:
-    """An application of this kind for this bot; initialise it in the loop that will use it.
-
-    Raises:
-        InputError: the kind's code raises, or ends the program; the place in the code is named.
-    """
-    builder = ApplicationBuilder().application_class(YardApplication).bot(bot).updater(None).job_queue(None)
-    application = builder.build()
-    assert isinstance(application, YardApplication)  # noqa: S101 - it is the class named above
-    try:
-        kind(application)
-        for group, handlers in application.handlers.items():
-            for index, handler in enumerate(handlers):
-                _remember_talks(handler, f"{group}/{index}")
-    except (Exception, SystemExit) as error:
-        raise _unusable(f"{_name_of(kind)} cannot be built", error) from error
-    return application
-
-
-def find_kind(name: str) -> Kind:
-    """A kind by its entry point in the group ``botyard.bots``, or by ``package.module:function``.
-
-    Raises:
-        InputError: there is no such kind, or its code raises, or ends the program; the place in the code is named.
-    """
-    found = entry_points(group="botyard.bots", name=name)
-    try:
-        if found:
-            return cast("Kind", next(iter(found)).load())
-        module, colon, function = name.partition(":")
-        if colon:
-            return cast("Kind", getattr(import_module(module), function))
-    except (Exception, SystemExit) as error:
-        # SystemExit too: one bot that misses its key must not end the process in which others live.
-        raise _unusable(f"{name} cannot be loaded", error) from error
-    known = ", ".join(sorted(entry_points(group="botyard.bots").names))
-    raise InputError("kind", f"there is no kind {name!r}.", f"Known: {known}; or write package.module:function.")
-
-
-def _unusable(what: str, error: BaseException) -> InputError:
-    place = _place_of(error)
-    at = f" at {place}" if place else ""
-    return InputError("kind", f"{what}: {type(error).__name__}{at}: {_first_line(error)}.", "Mend it, then try again.")
-
-
-def _name_of(kind: Kind) -> str:
-    return f"{getattr(kind, '__module__', '')}:{getattr(kind, '__qualname__', repr(kind))}"
-
-
-def _place_of(error: BaseException) -> str:
-    """Where in the bot's code an exception comes from, as ``file:line``; empty if it does not."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{_short(error.filename)}:{error.lineno}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename != __file__ and "importlib" not in frame.filename:
-            return f"{_short(frame.filename)}:{frame.lineno}"
-    return ""
-
-
-def _short(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
-
-
-def _first_line(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return error.msg
-    return (str(error).splitlines() or ["no words"])[0].rstrip(".")
+@cache
+def yarded(application_class: type[Application[Any, Any, Any, Any, Any, Any]]) -> type[YardApplication]:
+    """Its author's class of applications, as one of ours."""
+    if issubclass(YardApplication, application_class):
+        return YardApplication
+    return type(f"Yard{application_class.__name__}", (YardApplication, application_class), {})

@@ -3,18 +3,23 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 
+import orjson
 import structlog
 from telegram import Chat, InputFile, Message
-from telegram.ext import BaseRateLimiter, ExtBot
+from telegram.ext import BaseRateLimiter, Defaults, ExtBot
 from telegram.request import BaseRequest
 from telegram.request._requestparameter import RequestParameter
 
 from botyard.media.attached import FILES
 from botyard.media.store import MediaStore
-from botyard.telegram.run import Lane, Send, UpdateRun, current_run
+from botyard.telegram.address import file_url
+from botyard.telegram.buttons import Buttons, Shelf
+from botyard.telegram.run import Lane, Send, UpdateRun, current_run, directly
 from botyard.telegram.test_mode import EVERYBODY, Audience, stand_in
 
 log = structlog.get_logger(__name__)
@@ -86,7 +91,8 @@ class Capture(BaseRateLimiter[Any]):
             return self._profile
         run = _open_run()
         held_back = self._audience.holds_back(endpoint, data, run.chat_key if run else "")
-        if run is not None and (held_back or endpoint in QUEUED):
+        waits = run is not None and (held_back or (endpoint in QUEUED and not (run.directly or directly.get())))
+        if run is not None and waits:
             params, files = _encoded(data)
             if held_back:
                 # It is noted too: the outbox records that it was; of its files the names are enough.
@@ -101,6 +107,8 @@ class Capture(BaseRateLimiter[Any]):
         if held_back:
             log.warning("call_held_back", method=endpoint)
             return stand_in(endpoint, data, [1])  # type: ignore[no-any-return]
+        if run is not None and endpoint == "answerCallbackQuery":
+            run.answered.add(str(data["callback_query_id"]))
         return await self._make(endpoint, data, lambda: callback(*args, **kwargs))
 
     def _album(self, run: UpdateRun, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -142,6 +150,33 @@ def _encoded(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, InputFile]
     return params, files
 
 
+def digest_of(method: str, data: Mapping[str, Any]) -> str:
+    """What a call and its repetition have in common: the method, the parameters, and the content of files."""
+    parts = [method]
+    for key in sorted(data):
+        parameter = RequestParameter.from_input(key, data[key])
+        parts += (key, parameter.json_value or "")
+        for file in parameter.input_files or ():
+            content = file.input_file_content
+            parts += (file.filename, sha256(content).hexdigest() if isinstance(content, bytes) else "")
+    return sha256(orjson.dumps(parts)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BotOptions:
+    """What an application's author asks of its bot.
+
+    Args:
+        defaults: parameters that calls have unless they say otherwise.
+        callback_data: whether buttons carry any object; a number: of how many keyboards they are kept.
+        token: the token that it names.
+    """
+
+    defaults: Defaults | None = None
+    callback_data: bool | int = False
+    token: str | None = None
+
+
 class OutboxBot(ExtBot[Any]):
     """``ExtBot`` whose sends return a message with a provisional id.
 
@@ -153,6 +188,8 @@ class OutboxBot(ExtBot[Any]):
         audience: whom its calls may reach.
         media: where the content of uploads goes; without it they go to Telegram at once.
         make: makes a call that goes at once, when the limits let it.
+        options: what the application's author asks of it.
+        shelf: where is kept what its buttons carry, if they carry objects.
     """
 
     def __init__(
@@ -164,9 +201,37 @@ class OutboxBot(ExtBot[Any]):
         audience: Audience = EVERYBODY,
         media: MediaStore | None = None,
         make: Make = _unpaced,
+        options: BotOptions | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
-        capture = Capture(profile, audience, media, make)
-        super().__init__(token, base_url=base_url, request=request, get_updates_request=request, rate_limiter=capture)
+        asked = options or BotOptions()
+        super().__init__(
+            token,
+            base_url=base_url,
+            base_file_url=file_url(base_url),
+            request=request,
+            get_updates_request=request,
+            defaults=asked.defaults,
+            arbitrary_callback_data=asked.callback_data,
+            rate_limiter=Capture(profile, audience, media, make),
+        )
+        if shelf is not None and self._callback_data_cache is not None:
+            self._callback_data_cache = Buttons(self, self._callback_data_cache.maxsize, shelf)
+
+    @property
+    def buttons(self) -> Buttons | None:
+        """What its buttons carry, if they carry objects."""
+        return self._callback_data_cache if isinstance(self._callback_data_cache, Buttons) else None
+
+    async def _do_post(self, *args: Any, **kwargs: Any) -> Any:
+        if self.buttons is not None:
+            # Before the call, for its keyboard may be pressed as soon as it is made.
+            await self.buttons.keep()
+        return await super()._do_post(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        """Without the token, which the base class shows."""
+        return f"{type(self).__name__}[]"
 
     async def _send_message(self, endpoint: str, data: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         # python-telegram-bot hands a bare True through, so only here can it become the message handlers expect.

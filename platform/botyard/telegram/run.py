@@ -1,11 +1,16 @@
 """One update's run: what the bot remembers, and what its handlers did. Nothing of it is written before they ended."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
+
+from botyard.jobs.changes import JobChanges
+from botyard.journal import Journal
+from botyard.state.memory import Memory
 
 _SENDS_PER_UPDATE: Final = 4096
 
@@ -33,15 +38,12 @@ class Send:
     """How many messages it makes: an album's have provisional ids one after the other."""
     n: int = 0
     """The number of its first message, from 1; set when it is noted."""
+    written: bool = False
+    """Whether it stands in the outbox already: it was written while the run was going on, or in an earlier one."""
 
-
-@dataclass(slots=True)
-class Memory:
-    """What one conversation row holds: a chat's, a person's or the bot's own."""
-
-    data: dict[Any, Any] = field(default_factory=dict)
-    talks: dict[str, dict[tuple[Any, ...], Any]] = field(default_factory=dict)
-    """States of conversation handlers, by handler and conversation key."""
+    def is_like(self, other: "Send") -> bool:
+        """Whether it is the same call, but for what buttons carry, which is numbered anew each time."""
+        return (self.method, _but_buttons(self.params)) == (other.method, _but_buttons(other.params))
 
 
 @dataclass(slots=True)
@@ -61,26 +63,57 @@ class UpdateRun:
     chat_id: int | None = None
     user_id: int | None = None
     last_attempt: bool = False
+    retries: bool = True
+    """Whether a handler that raises makes the whole update start again."""
+    directly: bool = False
+    """Whether handlers wait for the answer to each send."""
     chat: Memory = field(default_factory=Memory)
     user: Memory = field(default_factory=Memory)
     bot: Memory = field(default_factory=Memory)
     sends: list[Send] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     tasks: list["asyncio.Task[Any]"] = field(default_factory=list)
+    jobs: JobChanges = field(default_factory=JobChanges)
+    answered: set[str] = field(default_factory=set)
+    """The callback queries that were answered at once."""
     started_at: datetime | None = None
     """When its handlers were started."""
+    journal: Journal | None = None
+    """Of the calls that it makes at once."""
+    earlier: dict[int, Send] = field(default_factory=dict)
+    """What earlier runs of the same update have written, by number: it is not written again."""
+    unsent: frozenset[int] = frozenset()
+    """Provisional ids in the memory it was given, of messages that are not sent yet."""
+    on_send: Callable[[], None] | None = None
+    """Called when a send was noted."""
+    in_turn: Callable[[str], Awaitable[None]] | None = None
+    """Waits until what it has sent to a chat is there: a call that goes at once is not to overtake it."""
+    _next: int = 1
     closed: bool = False
     """It has ended: what a task that outlived it sends can no longer be written with it."""
 
     def queue(self, send: Send) -> None:
         """Note a send, to go out after the commit."""
-        last = self.sends[-1] if self.sends else None
-        send.n = last.n + max(last.items, 1) if last else 1
+        send.n = self._next
+        before = self.earlier.get(send.n)
+        if before is not None and before.is_like(send):
+            send.written = True
+        elif before is not None:
+            # It went another way this time: what was sent then stays, and this comes behind it.
+            send.n = max(self.earlier) + 1
+        self._next = send.n + max(send.items, 1)
         self.sends.append(send)
+        if self.on_send is not None:
+            self.on_send()
+
+    def provisional(self) -> set[int]:
+        """The ids in this run's hands that stand for messages without one."""
+        numbers = (number for send in self.sends for number in range(send.n, send.n + max(send.items, 1)))
+        return {*self.unsent, *(provisional_id(self.update_id, number) for number in numbers)}
 
     def answers(self, query_id: str) -> bool:
-        """Whether a callback query is answered by what was noted so far."""
-        return any(
+        """Whether a callback query is answered by what was noted or called so far."""
+        return query_id in self.answered or any(
             send.method == "answerCallbackQuery" and send.params.get("callback_query_id") == query_id
             for send in self.sends
         )
@@ -96,6 +129,22 @@ class UpdateRun:
 
 
 current_run: ContextVar[UpdateRun] = ContextVar("current_run")
+starting: ContextVar[Journal | None] = ContextVar("starting", default=None)
+"""The journal of an application that is being started in this context."""
+
+
+directly: ContextVar[bool] = ContextVar("directly", default=False)
+"""Whether sends of this context go to Telegram at once, and their answers are waited for."""
+
+
+def current_journal() -> Journal | None:
+    """Where calls of this context are noted; none: they are nothing that may run again."""
+    run = current_run.get(None)
+    return starting.get() if run is None or run.closed else run.journal
+
+
+def _but_buttons(params: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in params.items() if key != "reply_markup"}
 
 
 def provisional_id(update_id: int, n: int) -> int:

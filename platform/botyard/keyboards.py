@@ -1,0 +1,64 @@
+"""What buttons carry, in the database: by bot and keyboard. See docs/bring-your-bot.md."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from db.engine import one_statement
+
+_READ: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+SELECT number, buttons::text FROM keyboards WHERE bot_id = %(bot)s AND number = ANY(%(numbers)s)
+"""
+_WRITE: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+WITH gone AS (
+  DELETE FROM keyboards WHERE bot_id = %(bot)s AND number = ANY(%(dropped)s)
+)
+INSERT INTO keyboards (bot_id, customer_id, number, buttons)
+SELECT %(bot)s, %(customer)s, k.key, k.value FROM jsonb_each(%(kept)s::jsonb) AS k ON CONFLICT DO NOTHING
+RETURNING number
+"""
+_CLEAR: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+DELETE FROM keyboards WHERE bot_id = %(bot)s AND created_at < %(before)s RETURNING number
+"""
+
+
+class Keyboards:
+    """One bot's keyboards whose buttons carry objects.
+
+    Args:
+        bot_id: the bot's row.
+        customer_id: its customer.
+        database: threads in which the database is asked.
+    """
+
+    def __init__(self, bot_id: int, customer_id: int, database: Executor) -> None:
+        self._parameters = {"tenant": str(customer_id), "customer": customer_id, "bot": bot_id}
+        self._database = database
+
+    async def read(self, numbers: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Those of these that are there."""
+        rows = await self._execute(_READ, {"numbers": list(numbers)})
+        return {number: orjson.loads(buttons) for number, buttons in rows}
+
+    async def write(self, kept: Mapping[str, dict[str, Any]], dropped: Collection[str]) -> None:
+        """Keep some, and forget others."""
+        await self._execute(_WRITE, {"kept": orjson.dumps(dict(kept)).decode(), "dropped": list(dropped)})
+
+    async def clear(self, before: datetime) -> None:
+        """Forget those that were made before a moment."""
+        await self._execute(_CLEAR, {"before": before})
+
+    async def _execute(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+        def execute() -> list[Any]:
+            with one_statement() as cursor:
+                cursor.execute(statement, {**self._parameters, **parameters})
+                return cursor.fetchall()
+
+        return await asyncio.get_running_loop().run_in_executor(self._database, execute)

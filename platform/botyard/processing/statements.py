@@ -1,0 +1,144 @@
+"""The statements of processing. See docs/processing.md."""
+
+from typing import Final
+
+from botyard.jobs import statements as of_jobs
+
+LOAD: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+WITH w AS (SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[]) AS w(scope, key))
+SELECT 'i' AS what, update_id::text AS scope, NULL AS key, NULL::text AS state, 0 AS version FROM inbox
+ WHERE telegram_id = %(telegram_id)s AND update_id = ANY(%(updates)s)
+UNION ALL
+SELECT 'm', 'chat', h.chat_key, h.moved_to, 0 FROM chats h
+ WHERE h.bot_id = %(bot)s AND h.chat_key = ANY(%(chats)s) AND h.moved_to IS NOT NULL
+UNION ALL
+SELECT 'c', c.scope, c.key, c.state::text, c.version FROM conversations c JOIN w USING (scope, key)
+ WHERE c.bot_id = %(bot)s
+"""
+
+_SENDS: Final = """n AS MATERIALIZED (
+  SELECT s.*, nextval('outbox_id_seq') AS id FROM (
+    -- An album has as many numbers as messages.
+    SELECT y.u, y.at, coalesce((z.send->>'n')::bigint, z.n) AS n, z.send
+      FROM y, jsonb_array_elements(y.sends) WITH ORDINALITY AS z(send, n) ORDER BY y.u, z.n) s
+), o AS (
+  INSERT INTO outbox (id, bot_id, customer_id, telegram_id, update_id, n, chat_key, lane, method, params, caused_at,
+                      repeat_policy, deadline, after_id)
+  SELECT n.id, %(bot)s, %(customer)s, %(telegram_id)s, n.u, n.n, n.send->>'chat', (n.send->>'lane')::smallint,
+         n.send->>'method', n.send->'params', n.at,
+         %(repeat)s, CASE WHEN (n.send->>'lane')::int = 0 THEN n.at ELSE now() END
+                     + (n.send->>'seconds')::float8 * interval '1 s',
+         coalesce(
+           (SELECT a.id FROM n a WHERE a.u = (n.send->>'after_update')::bigint
+             AND a.n <= (n.send->>'after_n')::bigint ORDER BY a.n DESC LIMIT 1),
+           (SELECT a.id FROM outbox a WHERE a.telegram_id = %(telegram_id)s
+             AND a.update_id = (n.send->>'after_update')::bigint
+             AND a.n <= (n.send->>'after_n')::bigint ORDER BY a.n DESC LIMIT 1))
+    FROM n
+  -- Those that were written while the handlers were still running are there.
+  ON CONFLICT (telegram_id, update_id, n) WHERE update_id IS NOT NULL DO NOTHING
+  RETURNING id
+)"""
+
+
+_COMMIT: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+WITH r AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
+    u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
+    reach bool, started timestamptz, attempt bigint{columns})
+){crowded}, g AS MATERIALIZED (
+  SELECT r.u, z.* FROM r, jsonb_to_recordset(r.guards) AS z(scope text, key text, version bigint, state text)
+), v AS MATERIALIZED (
+  SELECT c.scope, c.key, c.version FROM conversations c
+   WHERE c.bot_id = %(bot)s AND (c.scope, c.key) IN (SELECT scope, key FROM g)
+   ORDER BY c.scope, c.key FOR UPDATE
+), b AS MATERIALIZED (
+  -- Without a bot, or while it is being removed: nothing of it may come back.
+  SELECT 1 FROM bots WHERE id = %(bot)s AND status <> 'inactive'
+), x AS MATERIALIZED (
+  SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM b) AND NOT EXISTS (
+    SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version){has_room}
+), i AS (
+  INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at,
+                     started_at, attempt)
+  SELECT %(telegram_id)s, u, %(bot)s, %(customer)s, k, kind, body::json,
+         CASE WHEN dead IS NULL THEN 'done' ELSE 'dead' END, at, started, attempt FROM x ORDER BY u
+  ON CONFLICT DO NOTHING RETURNING update_id
+), y AS MATERIALIZED (
+  SELECT x.* FROM x JOIN i ON i.update_id = x.u
+), born AS (
+  -- No ON CONFLICT: two writers that both found no row must not both succeed. The second one fails on the key.
+  INSERT INTO conversations (bot_id, scope, key, customer_id, state, version)
+  SELECT %(bot)s, g.scope, g.key, %(customer)s, g.state::json, 1 FROM g JOIN y USING (u)
+   WHERE g.state IS NOT NULL AND g.version = 0 ORDER BY g.scope, g.key
+), changed AS (
+  UPDATE conversations c SET state = g.state::json, version = c.version + 1, updated_at = now() FROM g JOIN y USING (u)
+   WHERE c.bot_id = %(bot)s AND c.scope = g.scope AND c.key = g.key AND g.state IS NOT NULL AND g.version > 0
+), {sends}, m AS (
+  INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, text)
+  SELECT %(bot)s, %(customer)s, y.k, 'in', y.kind, z.id, y.u, z.text
+    FROM y, jsonb_to_recordset(y.messages) AS z(id bigint, text text)
+), back AS (
+  -- Who writes can be reached again. Only who said so needs a row: by it a refusal of an earlier call is old news.
+  INSERT INTO chats AS c (bot_id, customer_id, chat_key, reachable_at)
+  SELECT %(bot)s, %(customer)s, y.k, now() FROM y WHERE y.reach AND (y.kind = 'my_chat_member' OR EXISTS (
+    SELECT 1 FROM chats u WHERE u.bot_id = %(bot)s AND u.chat_key = y.k AND u.unreachable_since IS NOT NULL))
+   ORDER BY y.k
+  ON CONFLICT (bot_id, chat_key) DO UPDATE
+     SET unreachable_since = NULL, unreachable_reason = NULL, reachable_at = excluded.reachable_at
+), lost AS (
+  INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
+  SELECT %(bot)s, %(customer)s, y.k, now(), 'the bot was blocked or sent away there' FROM y WHERE NOT y.reach
+   ORDER BY y.k
+  ON CONFLICT (bot_id, chat_key) DO UPDATE
+     SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
+  RETURNING c.*
+), swept AS (
+  UPDATE outbox w SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
+   WHERE w.bot_id = %(bot)s AND w.chat_key = lost.chat_key AND w.lane > 0 AND w.state IN ('queued', 'retry')
+), d AS (
+  INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, chat_key, reason, detail, request,
+                            attempts, fingerprint)
+  SELECT %(bot)s, %(customer)s, 'update', %(telegram_id)s, y.u, y.k, y.dead->>'reason', y.dead->>'detail',
+         y.body::json, (y.dead->>'attempts')::bigint, y.dead->>'fingerprint' FROM y WHERE y.dead IS NOT NULL
+), e AS (
+  INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
+  SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NULL THEN 'update.processed' ELSE 'update.dead' END,
+         'update:' || y.u, 'bot', jsonb_build_object('chat', y.k, 'kind', y.kind) FROM y
+){written}
+-- No row at all: there is no such bot.
+SELECT x.u, i.update_id IS NOT NULL FROM b LEFT JOIN x ON true LEFT JOIN i ON i.update_id = x.u{last}
+"""
+_PARTS: Final = {"sends": _SENDS, "columns": "", "crowded": "", "has_room": "", "written": "", "last": ""}
+
+
+# Most batches have nothing to do with jobs, and their statements nothing of it to plan.
+LOAD_FIRING: Final = LOAD + of_jobs.LOADED
+COMMIT: Final = _COMMIT.format_map(_PARTS)
+COMMIT_WITH_JOBS: Final = _COMMIT.format_map({
+    **_PARTS, "columns": of_jobs.COLUMNS, "crowded": of_jobs.CROWDED.rstrip(), "has_room": of_jobs.HAS_ROOM,
+    "written": of_jobs.WRITTEN.rstrip(), "last": of_jobs.AND_CROWDED,
+})  # fmt: skip
+
+# Sends of a run that is still going on; not if the update was resolved meanwhile, by somebody else.
+WRITE_EARLY: Final = f"""
+SELECT set_config('app.tenant', %(tenant)s, true);
+WITH y AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(u bigint, at timestamptz, sends jsonb)
+   WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s AND status <> 'inactive')
+     AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.telegram_id = %(telegram_id)s AND i.update_id = x.u)
+), {_SENDS}
+SELECT count(*) FROM o
+"""  # noqa: S608 - joined from constants
+WRITTEN_EARLY: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+SELECT n, method, params::text, chat_key, lane FROM outbox
+ WHERE telegram_id = %(telegram_id)s AND update_id = %(update)s
+"""
+OPEN_BEFORE: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+SELECT count(*) FROM outbox WHERE telegram_id = %(telegram_id)s AND update_id = %(update)s AND chat_key = %(chat)s
+   AND state IN ('queued', 'retry', 'sending')
+"""

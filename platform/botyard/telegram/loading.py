@@ -1,0 +1,122 @@
+"""Bots' code: found by name, and made an application. See docs/bring-your-bot.md."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from telegram.ext import ApplicationBuilder
+
+from botyard.errors import InputError
+from botyard.telegram.application import YardApplication
+from botyard.telegram.kind_errors import unusable
+from botyard.telegram.outbox_bot import BotOptions, OutboxBot
+from botyard.telegram.request import AiohttpRequest
+from botyard.telegram.scripts import Script, is_script
+from botyard.telegram.taking_over import MakeBot, TakeOver
+
+
+class Kind(Protocol):
+    """A kind of bot: a function that adds handlers to an application."""
+
+    def __call__(self, application: Any) -> None:
+        """Add the handlers."""
+
+
+NO_TOKEN: Final = "0:given-by-the-yard"  # noqa: S105 - it is nobody's
+"""For code that is loaded only to be looked at."""
+
+
+_NOBODY: Final = {"id": 1, "is_bot": True, "first_name": "nobody", "username": "nobody_bot"}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What there is to see of a bot's code.
+
+    Args:
+        application: as its author built it.
+        tokens: that its code names.
+    """
+
+    application: YardApplication
+    tokens: list[str]
+
+
+def build(kind: Kind | Script, make_bot: MakeBot, token: str = NO_TOKEN) -> YardApplication:
+    """An application of this kind; initialise it in the loop that will use it.
+
+    Args:
+        kind: what `find_kind` found.
+        make_bot: makes its bot, from what its author asks of it.
+        token: what a script finds where it looks for its token.
+
+    Raises:
+        InputError: the kind's code raises, ends the program, or cannot run here; the place in the code is named.
+    """
+    application = kind.run(make_bot, token) if isinstance(kind, Script) else _built_by(kind, make_bot)
+    application.remember()
+    return application
+
+
+def lasting_name(kind: str) -> str:
+    """A kind by a name that means the same in every process: a script by its whole path."""
+    return str(Path(kind).absolute()) if is_script(kind) else kind
+
+
+def look_at(kind: str) -> Looked:
+    """Load a bot's code to see what it needs; nobody's updates reach what it builds.
+
+    Args:
+        kind: as `find_kind` takes it.
+
+    Raises:
+        InputError: there is no such kind, or it cannot run here; the place in the code is named.
+    """
+    tokens: list[str] = []
+
+    def make_bot(options: BotOptions) -> OutboxBot:
+        if options.token:
+            tokens.append(options.token)
+        return OutboxBot(NO_TOKEN, "http://127.0.0.1:9/bot", AiohttpRequest(1), _NOBODY, options=options)
+
+    return Looked(build(find_kind(kind), make_bot), tokens)
+
+
+def _built_by(kind: Kind, make_bot: MakeBot) -> YardApplication:
+    application = TakeOver(make_bot).finish(ApplicationBuilder())
+    try:
+        kind(application)
+    except (Exception, SystemExit) as error:
+        raise unusable(f"{_name_of(kind)} cannot be built", error) from error
+    return application
+
+
+def find_kind(name: str) -> Kind | Script:
+    """A kind by its entry point in the group ``botyard.bots``, by ``package.module:function``, or by a script's path.
+
+    Raises:
+        InputError: there is no such kind, or its code raises, or ends the program; the place in the code is named.
+    """
+    found = entry_points(group="botyard.bots", name=name)
+    try:
+        if found:
+            return cast("Kind", next(iter(found)).load())
+        if is_script(name):
+            return Script(Path(name))
+        module, colon, function = name.partition(":")
+        if colon:
+            return cast("Kind", getattr(import_module(module), function))
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        # SystemExit too: one bot that misses its key must not end the process in which others live.
+        raise unusable(f"{name} cannot be loaded", error) from error
+    known = ", ".join(sorted(entry_points(group="botyard.bots").names))
+    remedy = f"Known: {known}; or write package.module:function, or the path of a script."
+    raise InputError("kind", f"there is no kind {name!r}.", remedy)
+
+
+def _name_of(kind: Kind) -> str:
+    return f"{getattr(kind, '__module__', '')}:{getattr(kind, '__qualname__', repr(kind))}"

@@ -1,0 +1,264 @@
+"""What a script does as in a process of its own: waiting, asking at once, remembering, buttons with any data."""
+
+import asyncio
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botyard.bots.preferences import Preferences, prefer
+from botyard.bots.registry import ServedBot
+from tests.factories import callback, make_bot, message, until
+from tests.integration.fake_api import FakeApi, error
+from tests.integration.rig import Rig, rig
+from tests.services import Services
+
+HEAD = """
+import asyncio, datetime
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.error import Forbidden
+from telegram.ext import Application, CallbackQueryHandler, CommandHandler, MessageHandler, filters
+from botyard.for_bots import direct, keep_as
+
+builder = Application.builder().token("1:A")
+"""
+TAIL = """
+application.run_polling()
+"""
+Write = Callable[[str], ServedBot]
+
+
+@pytest.fixture
+def script(clean: Services, api: FakeApi, tmp_path: Path) -> Write:  # noqa: ARG001 - the row goes into the emptied database
+    """Write a script that is a bot."""
+
+    def written(body: str) -> ServedBot:
+        path = tmp_path / "mybot.py"
+        path.write_text(HEAD + textwrap.dedent(body) + TAIL)
+        return make_bot(kind=str(path), api_url=api.url)
+
+    return written
+
+
+def rows(yard: Rig, statement: str) -> list[tuple[Any, ...]]:
+    return yard.services.superuser(statement)
+
+
+async def say(yard: Rig, bot: ServedBot, update_id: int, text: str = "go") -> None:
+    await yard.give(bot, message(update_id, text))
+    await yard.settle()
+
+
+async def test_what_was_sent_is_shown_while_the_handler_goes_on_and_once(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script("""
+    async def handler(update, context):
+        wait = await update.message.reply_text("please wait")
+        await asyncio.sleep(0.8)
+        await wait.edit_text("done")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    yard.settings.handler_timeout_seconds = 5
+    await yard.give(bot, message(1))
+    settling = asyncio.create_task(yard.settle())
+    await until(lambda: bool(rows(yard, "SELECT 1 FROM outbox")))
+    assert rows(yard, "SELECT count(*) FROM inbox") == [(0,)], "its handler is not done"
+    await settling
+    assert [(call.method, call.params["text"]) for call in api.calls] == [
+        ("sendMessage", "please wait"), ("editMessageText", "done"),
+    ]  # fmt: skip
+    assert api.calls[1].params["message_id"] == 1001
+
+
+async def test_a_handler_that_starts_again_sends_nothing_twice_and_what_it_says_otherwise_comes_behind(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script("""
+    tries = []
+    async def handler(update, context):
+        tries.append(1)
+        await update.message.reply_text("please wait")
+        await asyncio.sleep(0.5)
+        if len(tries) == 1:
+            raise ValueError("broken once")
+        await update.message.reply_text(f"done at try {len(tries)}")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    yard.settings.handler_timeout_seconds = 5
+    await say(yard, bot, 1)
+    assert api.texts == ["please wait", "done at try 2"]
+
+
+async def test_a_call_whose_answer_matters_is_made_once_however_often_its_handler_starts(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script("""
+    tries = []
+    async def handler(update, context):
+        tries.append(1)
+        sent = await context.bot.send_poll(update.effective_chat.id, "which?", ["a", "b"])
+        other = await context.bot.send_dice(update.effective_chat.id)
+        if len(tries) < 3:
+            raise ValueError("broken")
+        await update.message.reply_text(f"{sent.message_id} {other.message_id}")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    assert [call.method for call in api.calls] == ["sendPoll", "sendDice", "sendMessage"]
+    assert api.texts[-1] == "1001 1002"
+    history = rows(yard, "SELECT kind, message_id FROM messages WHERE direction = 'out' ORDER BY message_id")
+    assert history == [("sendPoll", 1001), ("sendDice", 1002), ("sendMessage", 1003)]
+
+
+async def test_another_call_at_the_place_of_a_noted_one_is_made(yard: Rig, api: FakeApi, script: Write) -> None:
+    bot = script("""
+    tries = []
+    async def handler(update, context):
+        tries.append(1)
+        await context.bot.send_dice(update.effective_chat.id, emoji="🎲" if len(tries) == 1 else "🎯")
+        if len(tries) == 1:
+            raise ValueError("broken")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    assert [call.params["emoji"] for call in api.calls] == ["🎲", "🎯"]
+
+
+async def test_a_bot_that_sends_directly_hears_what_telegram_refuses(yard: Rig, api: FakeApi, script: Write) -> None:
+    bot = script("""
+    async def handler(update, context):
+        try:
+            await context.bot.send_message(7, "hello you")
+        except Forbidden as error:
+            await update.message.reply_text(f"not reached: {error}")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    prefer("test_bot", Preferences(sends="direct"), yard.settings)
+    api.script = [error(403, "Forbidden: bot was blocked by the user")]
+    await say(yard, bot, 1)
+    assert api.texts == ["hello you", "not reached: Forbidden: bot was blocked by the user"]
+    assert rows(yard, "SELECT count(*) FROM outbox") == [(0,)]
+
+
+async def test_a_few_sends_can_be_direct(yard: Rig, api: FakeApi, script: Write) -> None:
+    bot = script("""
+    async def handler(update, context):
+        async with direct(context) as bot:
+            sent = await bot.send_message(7, "now")
+        await update.message.reply_text(f"it was {sent.message_id}")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    assert api.texts == ["now", "it was 1001"]
+    assert rows(yard, "SELECT params->>'text' FROM outbox") == [("it was 1001",)]
+
+
+async def test_without_retries_errors_are_what_they_are_in_the_library(yard: Rig, api: FakeApi, script: Write) -> None:
+    bot = script("""
+    async def handler(update, context):
+        context.chat_data["n"] = context.chat_data.get("n", 0) + 1
+        await update.message.reply_text(f"before {context.chat_data['n']}")
+        raise ValueError("broken")
+    async def on_error(update, context):
+        await update.message.reply_text(f"sorry: {context.error}")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    application.add_error_handler(on_error)
+    """)
+    prefer("test_bot", Preferences(retry=False), yard.settings)
+    await say(yard, bot, 1)
+    await say(yard, bot, 2)
+    assert api.texts == ["before 1", "sorry: broken", "before 2", "sorry: broken"]
+    assert rows(yard, "SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+async def test_objects_are_remembered_and_so_are_the_ids_of_messages(
+    yard: Rig, api: FakeApi, script: Write, settings: Any
+) -> None:
+    bot = script("""
+    class Basket:
+        def __init__(self):
+            self.items = {"tea": 1}
+            self.since = datetime.datetime(2026, 1, 1)
+    async def handler(update, context):
+        basket = context.user_data.setdefault("basket", Basket())
+        if "shown" in context.chat_data:
+            await context.chat_data["shown"].edit_text(f"{basket.items} {basket.since:%Y}")
+        else:
+            context.chat_data["shown"] = await update.message.reply_text("your basket")
+        basket.items["tea"] += 1
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    async with rig(yard.services, settings) as other:
+        await say(other, bot, 2)
+    assert [(call.method, call.params.get("message_id")) for call in api.calls] == [
+        ("sendMessage", None), ("editMessageText", 1001),
+    ]  # fmt: skip
+    assert api.texts[1] == "{'tea': 2} 2026"
+
+
+async def test_a_button_carries_its_object_to_another_process(
+    yard: Rig, api: FakeApi, script: Write, settings: Any
+) -> None:
+    bot = script("""
+    from dataclasses import dataclass
+    @dataclass
+    class Choice:
+        name: str
+        price: int
+    async def show(update, context):
+        button = InlineKeyboardButton("tea", callback_data=Choice("tea", 3))
+        await update.message.reply_text("choose", reply_markup=InlineKeyboardMarkup([[button]]))
+    async def press(update, context):
+        await update.callback_query.answer(f"{update.callback_query.data}")
+        if isinstance(update.callback_query.data, Choice):
+            context.drop_callback_data(update.callback_query)
+    application = builder.arbitrary_callback_data(True).build()
+    application.add_handler(CommandHandler("show", show))
+    application.add_handler(CallbackQueryHandler(press))
+    """)
+    await yard.give(bot, message(1, "/show"))
+    await yard.settle()
+    data = api.calls[0].params["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    assert len(data) == 64
+    async with rig(yard.services, settings) as other:
+        await other.give(bot, callback(2, data))
+        await other.settle()
+        assert api.texts[-1] == "Choice(name='tea', price=3)"
+        assert rows(yard, "SELECT count(*) FROM keyboards") == [(0,)], "it was dropped"
+        await other.give(bot, callback(3, data))
+        await other.settle()
+    assert "was deleted" in api.texts[-1]
+
+
+async def test_what_is_called_at_the_start_is_called_once_for_all_processes(
+    yard: Rig, api: FakeApi, script: Write, settings: Any
+) -> None:
+    bot = script("""
+    async def begin(application):
+        await application.bot.set_my_commands([("go", "goes")])
+        application.bot_data["name"] = (await application.bot.get_me()).username
+    async def handler(update, context):
+        await update.message.reply_text(context.bot_data["name"])
+    application = builder.post_init(begin).build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    async with rig(yard.services, settings) as other:
+        await say(other, bot, 2)
+    assert [call.method for call in api.calls] == ["setMyCommands", "sendMessage", "sendMessage"]
+    prefer("test_bot", Preferences(retry=False), yard.settings)
+    async with rig(yard.services, settings) as other:
+        await say(other, bot, 3)
+    assert [call.method for call in api.calls].count("setMyCommands") == 2, "for each version of its configuration"
