@@ -10,6 +10,7 @@ import pytest
 
 from botyard.bots.preferences import Preferences, prefer
 from botyard.bots.registry import ServedBot
+from botyard.processing.retention import prune
 from tests.factories import callback, make_bot, message, until
 from tests.integration.fake_api import FakeApi, error
 from tests.integration.rig import Rig, rig
@@ -262,3 +263,28 @@ async def test_what_is_called_at_the_start_is_called_once_for_all_processes(
     async with rig(yard.services, settings) as other:
         await say(other, bot, 3)
     assert [call.method for call in api.calls].count("setMyCommands") == 2, "for each version of its configuration"
+
+
+async def test_memory_that_did_not_change_for_long_is_forgotten_if_the_bot_wants_that(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script("""
+    async def handler(update, context):
+        context.user_data["n"] = context.user_data.get("n", 0) + 1
+        context.bot_data["n"] = context.bot_data.get("n", 0) + 1
+        await update.message.reply_text(f"{context.user_data['n']} {context.bot_data['n']}")
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    yard.services.superuser("UPDATE conversations SET updated_at = now() - interval '2 hours'")
+    await say(yard, bot, 2)
+    prefer("test_bot", Preferences(forget_after=3600), yard.settings)
+    yard.host.forget_bot(bot)
+    await say(yard, bot, 3)
+    yard.services.superuser("UPDATE conversations SET updated_at = now() - interval '2 hours'")
+    await say(yard, bot, 4)
+    assert api.texts == ["1 1", "2 2", "3 3", "1 4"]
+    yard.services.superuser("UPDATE conversations SET updated_at = now() - interval '100 hours'")
+    prune()
+    assert rows(yard, "SELECT scope FROM conversations") == [("bot",)]

@@ -13,20 +13,28 @@ def test_choices_are_kept_served_and_shown(settings: Settings, valkey: "redis.Re
     before = prefer("test_bot", Preferences(), settings)
     assert before == {
         "bot": "test_bot", "answer_callbacks": True, "repeat_uncertain": True, "sends": "outbox", "retry": True,
+        "forget_after": 0,
         "queue": "auto (now slow)", "share": None,
     }  # fmt: skip
     wanted = Preferences(
-        answer_callbacks=False, repeat_uncertain=False, sends="direct", retry=False, queue="updates", share=3
+        answer_callbacks=False,
+        repeat_uncertain=False,
+        sends="direct",
+        retry=False,
+        forget_after=60,
+        queue="updates",
+        share=3,
     )
     chosen = prefer("test_bot", wanted, settings)
     assert chosen == {
         "bot": "test_bot", "answer_callbacks": False, "repeat_uncertain": False, "sends": "direct", "retry": False,
+        "forget_after": 60,
         "queue": "updates", "share": 3,
     }  # fmt: skip
     served = registry.find(bot.id)
     assert served is not None
     assert (served.answers_callbacks, served.repeats, served.queue) == (False, False, "updates")
-    assert (served.sends_directly, served.retries) == (True, False)
+    assert (served.sends_directly, served.retries, served.forgets_after) == (True, False, 60)
     assert served.config_version > bot.config_version
     assert valkey.hmget(f"by:bot:{bot.telegram_id}", ["queue", "share"]) == ["updates", "3"]
     back = prefer("test_bot", Preferences(queue="auto", share=0), settings)

@@ -11,7 +11,13 @@ from botyard.settings import Settings
 from db.engine import get_sessions
 from db.models import Bot, Event
 
-DEFAULTS: Final[dict[str, Any]] = {"answer_callbacks": True, "repeat_uncertain": True, "sends": "outbox", "retry": True}
+DEFAULTS: Final[dict[str, Any]] = {
+    "answer_callbacks": True,
+    "repeat_uncertain": True,
+    "sends": "outbox",
+    "retry": True,
+    "forget_after": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Preferences:
         repeat_uncertain: whether a send of unknown outcome is made again; else it is left for a person to look at.
         sends: ``direct``: its handlers wait for the answer to each send; ``outbox``: sends go out after the commit.
         retry: whether an update whose handlers raise is tried again; else errors are what they are in the library.
+        forget_after: seconds after which the memory of a chat or a person that did not change is forgotten; 0: never.
         queue: the pool for its updates, or ``auto``: where its pace puts it.
         share: how many of its slices may be under way at once; 0: the setting ``SHARE``.
     """
@@ -31,6 +38,7 @@ class Preferences:
     repeat_uncertain: bool | None = None
     sends: Literal["outbox", "direct"] | None = None
     retry: bool | None = None
+    forget_after: int | None = None
     queue: Literal["updates", "slow", "auto"] | None = None
     share: int | None = None
 

@@ -32,6 +32,8 @@ class ServedBot:
     """Whether its handlers wait for the answer to each send."""
     retries: bool = True
     """Whether an update whose handlers raise is tried again."""
+    forgets_after: int = 0
+    """Seconds for which unchanged memory of chats and people counts; 0: for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +144,5 @@ def _served(bot: Bot | None) -> ServedBot | None:
         repeats=bool(bot.settings.get("repeat_uncertain", True)),
         sends_directly=bot.settings.get("sends") == "direct",
         retries=bool(bot.settings.get("retry", True)),
+        forgets_after=int(bot.settings.get("forget_after", 0)),
     )

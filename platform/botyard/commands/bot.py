@@ -109,6 +109,10 @@ def set_bot(
     retry: Annotated[
         bool | None, typer.Option("--retry/--no-retry", help="Try an update again when its handlers raise.")
     ] = None,
+    forget_after: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seconds after which unchanged memory of chats and people is forgotten; 0: never."),
+    ] = None,
     queue: Annotated[
         Literal["updates", "slow", "auto"] | None, typer.Option(help="Its pool; auto: where its pace puts it.")
     ] = None,
@@ -120,7 +124,7 @@ def set_bot(
     """Choose how a bot is served; without options, show what is chosen."""
     from botyard.bots.preferences import Preferences, prefer  # noqa: PLC0415
 
-    wanted = Preferences(answer_callbacks, repeat_uncertain, sends, retry, queue, share)
+    wanted = Preferences(answer_callbacks, repeat_uncertain, sends, retry, forget_after, queue, share)
     show_one(prefer(bot, wanted, attached()), as_json=as_json)
 
 

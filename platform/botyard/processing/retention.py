@@ -24,6 +24,12 @@ _STATEMENTS: Final = (
     """DELETE FROM journal WHERE (bot_id, scope, position) IN (
          SELECT bot_id, scope, position FROM journal
           WHERE created_at < now() - make_interval(hours => %(hours)s) AND scope LIKE 'update %%' LIMIT %(batch)s)""",
+    # What a bot wants to be forgotten, and what nobody has come back for.
+    """DELETE FROM conversations WHERE (bot_id, scope, key) IN (
+         SELECT c.bot_id, c.scope, c.key FROM conversations c JOIN bots b ON b.id = c.bot_id
+          WHERE c.scope <> 'bot' AND (b.settings->>'forget_after')::bigint > 0
+            AND c.updated_at < now() - make_interval(hours => %(hours)s)
+            AND c.updated_at < now() - (b.settings->>'forget_after')::bigint * interval '1 s' LIMIT %(batch)s)""",
     # Longer than anybody presses an old button.
     """DELETE FROM keyboards WHERE (bot_id, number) IN (
          SELECT bot_id, number FROM keyboards

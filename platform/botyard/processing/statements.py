@@ -13,7 +13,10 @@ UNION ALL
 SELECT 'm', 'chat', h.chat_key, h.moved_to, 0 FROM chats h
  WHERE h.bot_id = %(bot)s AND h.chat_key = ANY(%(chats)s) AND h.moved_to IS NOT NULL
 UNION ALL
-SELECT 'c', c.scope, c.key, c.state::text, c.version FROM conversations c JOIN w USING (scope, key)
+SELECT 'c', c.scope, c.key,
+       CASE WHEN %(forgets_after)s > 0 AND c.scope <> 'bot'
+             AND c.updated_at < now() - %(forgets_after)s * interval '1 s' THEN '{}' ELSE c.state::text END, c.version
+  FROM conversations c JOIN w USING (scope, key)
  WHERE c.bot_id = %(bot)s
 """
 

@@ -88,6 +88,7 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
     parameters = {
         "tenant": str(bot.customer_id),
         "bot": bot.id,
+        "forgets_after": bot.forgets_after,
         "telegram_id": telegram_id,
         "updates": [one.update_id for one in wanted],
         "chats": [key for scope, key in keys if scope == "chat"],
