@@ -10,14 +10,17 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
-from telegram.error import RetryAfter
+from telegram.error import BadRequest, RetryAfter
 
 from botyard.bots.registry import ServedBot
 from botyard.journal import Calls
 from botyard.limiter import Limiter
+from botyard.media.attached import Attached
+from botyard.media.known import KnownFiles
 from botyard.telegram.outbox_bot import digest_of
 from botyard.telegram.request import wait_of
 from botyard.telegram.run import Lane, current_journal, current_run
+from botyard.telegram.unsent_files import stand_in_of
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 """A handler waits no longer for a permit; it is told then as Telegram would tell it."""
@@ -38,14 +41,17 @@ class DirectCalls:
         self._limiter = limiter
         self._bot = bot.id
         self._calls = Calls(bot.id, bot.customer_id)
+        self._files = KnownFiles(bot.id, bot.customer_id)
         self._database = database
 
-    async def make(self, method: str, params: Mapping[str, Any], call: Callable[[], Awaitable[_T]]) -> _T:
+    async def make(self, method: str, params: dict[str, Any], call: Callable[[], Awaitable[_T]]) -> _T:
         """Make a call when it may be made; one that was made already in an earlier run is answered as it was then.
 
         Raises:
             RetryAfter: Telegram refused it (429), or it would have to wait longer than a handler may.
+            BadRequest: it names a file that is not uploaded yet.
         """
+        await self._name_files(params)
         journal = current_journal()
         if journal is None or method in _UNNOTED or method.startswith("get"):
             return await self._paced(method, params, call)
@@ -55,6 +61,21 @@ class DirectCalls:
         answer = await self._paced(method, params, call)
         await asyncio.get_running_loop().run_in_executor(self._database, self._calls.note, noted, method, answer)
         return answer
+
+    async def _name_files(self, params: dict[str, Any]) -> None:
+        """A file that was noted is known to Telegram by its id, if it was uploaded since."""
+        for key, value in params.items():
+            found = stand_in_of(value)
+            if found is None:
+                continue
+            file = Attached("x", found.told["sha256"], "", "", 0, found.kind, "", 0)
+            ids = await asyncio.get_running_loop().run_in_executor(self._database, self._files.find, [file])
+            if not ids:
+                raise BadRequest(
+                    "the file is not uploaded yet, because its message waits for the commit of its update: send it "
+                    "within `async with botyard.for_bots.direct(context)`, or `botyard bot set --sends direct`"
+                )
+            params[key] = ids["x"]
 
     async def known(self, scope: str) -> dict[int, tuple[str, Any]]:
         """What was noted of a scope's earlier runs: see `botyard.journal`."""

@@ -19,13 +19,12 @@ def run(*words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_dialogues_are_played_and_what_goes_wrong_is_shown(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text("steps:\n  - say: hello\n  - expect: something else\n")
-    before = {process.pid for process in psutil.process_iter()}
     told = run("botyard.cli", "test-bot", str(BOTS / "echo.py"), str(BOTS / "echo.yml"), str(wrong), folder=tmp_path)
     assert told.returncode == 1, told.stderr
     assert f"{BOTS / 'echo.yml'}: as expected." in told.stdout
     assert "wrong.yml:3: step 2: expect" in told.stderr
     assert "something else" in told.stderr
-    left = [process for process in psutil.process_iter() if process.pid not in before and "botyard" in process.name()]
+    left = [process for process in psutil.process_iter(["cmdline"]) if "botyard-stage-" in str(process.info["cmdline"])]
     assert left == []
 
 

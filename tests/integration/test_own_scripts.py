@@ -18,7 +18,7 @@ from tests.services import Services
 
 HEAD = """
 import asyncio, datetime
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputMediaDocument
 from telegram.error import Forbidden
 from telegram.ext import Application, CallbackQueryHandler, CommandHandler, MessageHandler, filters
 from botyard.for_bots import direct, keep_as
@@ -288,3 +288,62 @@ async def test_memory_that_did_not_change_for_long_is_forgotten_if_the_bot_wants
     yard.services.superuser("UPDATE conversations SET updated_at = now() - interval '100 hours'")
     prune()
     assert rows(yard, "SELECT scope FROM conversations") == [("bot",)]
+
+
+FILES = """
+    async def handler(update, context):
+        text = update.message.text
+        if text == "send":
+            sent = await update.message.reply_photo(b"a picture", filename="a.jpg")
+            context.user_data["photo"] = sent.photo[-1].file_id
+            first, second = await update.message.reply_media_group(
+                [InputMediaDocument(b"one", filename="1.txt"), InputMediaDocument("known-id")]
+            )
+            context.user_data["document"] = first.document.file_id
+            await update.message.reply_text(second.document.file_id)
+        elif text == "again":
+            await update.message.reply_photo(context.user_data["photo"], caption="again")
+            await update.message.reply_media_group([InputMediaDocument(context.user_data["document"])] * 2)
+        else:
+            await context.bot.get_file(context.user_data["photo"])
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+"""
+
+
+async def test_the_file_of_a_message_that_waits_can_be_sent_again_and_fetched_once_it_is_there(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script(FILES)
+    await yard.give(bot, message(1, "send"), message(2, "again"))
+    await yard.settle(sending=False)
+    await yard.settle()
+    photo, album, told, again, albums = api.calls
+    assert list(photo.files) == ["photo"]
+    assert told.params["text"] == "known-id"
+    assert again.params["caption"] == "again"
+    # Sent before or after the first one's answer: by its content, or by its id.
+    assert again.files or again.params["photo"] == "id-1001"
+    assert [item["type"] for item in albums.params["media"]] == ["document", "document"]
+    assert album.params["media"][1]["media"] == "known-id"
+    await say(yard, bot, 3, "again")
+    assert api.calls[-2].params["photo"] == "id-1001"
+    await say(yard, bot, 4, "fetch")
+    assert (api.calls[-1].method, api.calls[-1].params["file_id"]) == ("getFile", "id-1001")
+
+
+async def test_a_file_that_is_not_uploaded_yet_cannot_be_fetched_and_the_reason_is_said(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script("""
+    async def handler(update, context):
+        sent = await update.message.reply_document(b"text", filename="a.txt")
+        await sent.document.get_file()
+    application = builder.build()
+    application.add_handler(MessageHandler(filters.ALL, handler))
+    """)
+    await say(yard, bot, 1)
+    assert api.calls == []
+    ((reason,),) = rows(yard, "SELECT reason FROM dead_letters")
+    assert "not uploaded yet" in reason
+    assert "direct(context)" in reason

@@ -10,7 +10,19 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from telegram import Chat, InputFile, Message
+from telegram import (
+    Animation,
+    Audio,
+    Chat,
+    Document,
+    InputFile,
+    Message,
+    PhotoSize,
+    Sticker,
+    Video,
+    VideoNote,
+    Voice,
+)
 from telegram.ext import BaseRateLimiter, Defaults, ExtBot
 from telegram.request import BaseRequest
 from telegram.request._requestparameter import RequestParameter
@@ -21,6 +33,7 @@ from botyard.telegram.address import file_url
 from botyard.telegram.buttons import Buttons, Shelf
 from botyard.telegram.run import Lane, Send, UpdateRun, current_run, directly
 from botyard.telegram.test_mode import EVERYBODY, Audience, stand_in
+from botyard.telegram.unsent_files import attach, files_in
 
 log = structlog.get_logger(__name__)
 
@@ -37,15 +50,23 @@ _CHANGING: Final = frozenset({
 _ANSWERING: Final = frozenset({
     "answerCallbackQuery", "answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery",
 })  # fmt: skip
+_FILE_OF: Final = {
+    "sendPhoto": "photo", "sendAudio": "audio", "sendDocument": "document", "sendVideo": "video",
+    "sendAnimation": "animation", "sendVoice": "voice", "sendVideoNote": "video_note", "sendSticker": "sticker",
+}  # fmt: skip
+_CLASSES: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "photo": PhotoSize.de_list, "audio": Audio.de_json, "document": Document.de_json, "video": Video.de_json,
+    "animation": Animation.de_json, "voice": Voice.de_json, "video_note": VideoNote.de_json, "sticker": Sticker.de_json,
+}  # fmt: skip
 QUEUED: Final = _SENDING | _CHANGING | _ANSWERING
 
 
 Made = bool | dict[str, Any] | list[dict[str, Any]]
-Make = Callable[[str, Mapping[str, Any], Callable[[], Awaitable[Made]]], Awaitable[Made]]
-"""Gets a method, its parameters and the call itself."""
+Make = Callable[[str, dict[str, Any], Callable[[], Awaitable[Made]]], Awaitable[Made]]
+"""Gets a method, its parameters, which it may complete, and the call itself."""
 
 
-async def _unpaced(_: str, __: Mapping[str, Any], call: Callable[[], Awaitable[Made]]) -> Made:
+async def _unpaced(_: str, __: dict[str, Any], call: Callable[[], Awaitable[Made]]) -> Made:
     return await call()
 
 
@@ -100,8 +121,10 @@ class Capture(BaseRateLimiter[Any]):
                 return stand_in(endpoint, data, run.last_provisional_ids())  # type: ignore[no-any-return]
             if files and self._media is not None:
                 params[FILES] = await _kept(self._media, files)
+            fresh = len(params.get(FILES, ()))
+            attach(params)
             # A task that outlived its update meanwhile can no longer be written with it.
-            if not run.closed and len(files) == len(params.get(FILES, ())):
+            if not run.closed and len(files) == fresh:
                 run.queue(_as_send(run, endpoint, params))
                 return self._album(run, params) if endpoint == "sendMediaGroup" else True
         if held_back:
@@ -116,8 +139,10 @@ class Capture(BaseRateLimiter[Any]):
         chat = _chat_of(params["chat_id"]).to_dict()
         known = {"date": int(time.time()), "chat": chat, "from": self._profile}
         return [
-            known | {"message_id": number} | ({"caption": item["caption"]} if "caption" in item else {})
-            for number, item in zip(run.last_provisional_ids(), params["media"], strict=True)
+            known | {"message_id": number} | ({"caption": item["caption"]} if "caption" in item else {}) | file
+            for number, item, file in zip(
+                run.last_provisional_ids(), params["media"], files_in(params, ""), strict=True
+            )
         ]
 
 
@@ -242,6 +267,7 @@ class OutboxBot(ExtBot[Any]):
         # Of what is not noted only what was held back comes here as True.
         from_send = endpoint not in _CHANGING and not endpoint.startswith(("edit", "stop"))
         message_id = run.last_provisional_id() if from_send else data["message_id"]
+        files = files_in(run.sends[-1].params, _FILE_OF.get(endpoint, "")) if from_send and run.sends else [{}]
         message = Message(
             message_id=message_id,
             date=datetime.now(UTC),
@@ -249,6 +275,7 @@ class OutboxBot(ExtBot[Any]):
             from_user=self.bot,
             text=data.get("text"),
             caption=data.get("caption"),
+            **{what: _CLASSES[what](shown, self) for what, shown in files[0].items()},
         )
         message.set_bot(self)
         if from_send:
