@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from telegram.error import BadRequest, RetryAfter
 
 from botyard.bots.registry import ServedBot
+from botyard.errors import TransientError
 from botyard.journal import Calls
 from botyard.limiter import Limiter
 from botyard.media.attached import Attached
@@ -21,6 +22,7 @@ from botyard.telegram.outbox_bot import digest_of
 from botyard.telegram.request import wait_of
 from botyard.telegram.run import Lane, current_journal, current_run
 from botyard.telegram.unsent_files import stand_in_of
+from db.engine import DATABASE_TROUBLE
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 """A handler waits no longer for a permit; it is told then as Telegram would tell it."""
@@ -59,8 +61,23 @@ class DirectCalls:
         if noted.known:
             return cast("_T", noted.answer)
         answer = await self._paced(method, params, call)
-        await asyncio.get_running_loop().run_in_executor(self._database, self._calls.note, noted, method, answer)
+        await self._asked(self._calls.note, noted, method, answer)
         return answer
+
+    async def _asked(self, ask: Callable[..., _T], *args: Any) -> _T:
+        """Ask the database, once more on a fresh connection if the one at hand is broken.
+
+        Raises:
+            TransientError: it cannot be asked now.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._database, ask, *args)
+        except DATABASE_TROUBLE:
+            try:
+                return await loop.run_in_executor(self._database, ask, *args)
+            except DATABASE_TROUBLE as error:
+                raise TransientError(f"the journal: {type(error).__name__}") from error
 
     async def _name_files(self, params: dict[str, Any]) -> None:
         """A file that was noted is known to Telegram by its id, if it was uploaded since."""
@@ -69,7 +86,7 @@ class DirectCalls:
             if found is None:
                 continue
             file = Attached("x", found.told["sha256"], "", "", 0, found.kind, "", 0)
-            ids = await asyncio.get_running_loop().run_in_executor(self._database, self._files.find, [file])
+            ids = await self._asked(self._files.find, [file])
             if not ids:
                 raise BadRequest(
                     "the file is not uploaded yet, because its message waits for the commit of its update: send it "
@@ -79,7 +96,7 @@ class DirectCalls:
 
     async def known(self, scope: str) -> dict[int, tuple[str, Any]]:
         """What was noted of a scope's earlier runs: see `botyard.journal`."""
-        return await asyncio.get_running_loop().run_in_executor(self._database, self._calls.known, scope)
+        return await self._asked(self._calls.known, scope)
 
     async def _paced(self, method: str, params: Mapping[str, Any], call: Callable[[], Awaitable[_T]]) -> _T:
         chat = params.get("chat_id")

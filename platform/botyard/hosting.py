@@ -111,42 +111,45 @@ class Host:
         """
         key = (bot.id, bot.config_version, _sources.of(bot.kind))
         application = self._applications.get(key)
-        if application is None:
-            async with self._building[bot.id]:
-                application = self._applications.get(key) or await self._build_or_keep(key, bot)
-        self._applications.move_to_end(key)
-        return application
+        if application is not None:
+            self._applications.move_to_end(key)
+            return application
+        async with self._building[bot.id]:
+            return self._applications.get(key) or await self._build_or_keep(key, bot)
 
     async def _build_or_keep(self, key: _Version, bot: ServedBot) -> YardApplication:
-        before = next((known for known in reversed(self._applications) if known[:2] == key[:2]), None)
+        others = [known for known in self._applications if known[0] == bot.id]
         try:
             application = await self._build_once(key, bot)
         except InputError:
+            before = next((known for known in reversed(others) if known[1] == key[1]), None)
             if before is None:
                 raise
-            application = self._applications[before]
-        self._applications[key] = application
-        if before is not None and application is not self._applications[before]:
-            self._retire(before)
+            return self._applications[before]
+        # Which files are its code is known only now.
+        self._applications[key[0], key[1], _sources.of(bot.kind)] = application
+        for known in others:
+            self._retire(known)
         while len(self._applications) > _APPLICATIONS:
             self._retire(next(iter(self._applications)))
         return application
 
     def _retire(self, key: _Version) -> None:
         """Let go of an application; updates that it is handling end first."""
-        application = self._applications.pop(key)
-        if application.post_shutdown or application.post_stop:
-            task = asyncio.create_task(self._shut_down(application))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+        task = asyncio.create_task(self._shut_down(self._applications.pop(key)))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     async def _shut_down(self, application: YardApplication, after: float | None = None) -> None:
-        await asyncio.sleep(self.settings.handler_timeout_seconds if after is None else after)
+        longest = self.settings.handler_timeout_seconds + 2 * self.settings.slice_seconds
+        await asyncio.sleep(longest if after is None else after)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await application.close()
         except Exception as error:  # noqa: BLE001 - the bot's own code, of which nothing is expected any more
             log.warning("application_not_closed", bot=application.bot.id, error=type(error).__name__)
+        finally:
+            application.retire()
 
     async def _build_once(self, key: _Version, bot: ServedBot) -> YardApplication:
         at, before = self._refused.get(key, (0.0, None))
@@ -193,12 +196,20 @@ class Host:
         jobs = StoredJobs(bot.id, bot.customer_id)
         if application.post_init is None:
             return await application.open(_START_SECONDS, jobs, bot.config_version)
-        async with self._redis.lock(f"by:start:{bot.id}", timeout=_START_SECONDS, blocking_timeout=_START_SECONDS):
-            token = starting.set(Journal(scope, known=await calls.known(scope)))
+        # Longer than what it protects, so that it ends by itself only if its process died.
+        longest = 2 * _START_SECONDS
+        lock = self._redis.lock(
+            f"by:start:{bot.id}", timeout=longest, blocking_timeout=longest, raise_on_release_error=False
+        )
+        async with lock:
+            journal = Journal(scope, known=await calls.known(scope))
+            token = starting.set(journal)
             try:
                 await application.open(_START_SECONDS, jobs, bot.config_version)
             finally:
                 starting.reset(token)
+                # Tasks that it has begun live on in this context, and what they call is called each time.
+                journal.closed = True
 
     async def follow_group(self, bot: ServedBot, old: str, new: str) -> None:
         """A group became a supergroup: its state, what waits to be sent, its limits and its updates follow.

@@ -43,6 +43,8 @@ class Journal:
     scope: str
     update_id: int | None = None
     known: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    closed: bool = False
+    """What it belongs to has ended: what is called later is not noted."""
     _last: int = 0
 
     def call(self, digest: str) -> "Call":

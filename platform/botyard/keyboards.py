@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from db.engine import one_statement
+from botyard.errors import TransientError
+from db.engine import DATABASE_TROUBLE, one_statement
 
 _READ: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);
@@ -16,12 +17,13 @@ SELECT number, buttons::text FROM keyboards WHERE bot_id = %(bot)s AND number = 
 """
 _WRITE: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);
-WITH gone AS (
-  DELETE FROM keyboards WHERE bot_id = %(bot)s AND number = ANY(%(dropped)s)
-)
 INSERT INTO keyboards (bot_id, customer_id, number, buttons)
 SELECT %(bot)s, %(customer)s, k.key, k.value FROM jsonb_each(%(kept)s::jsonb) AS k ON CONFLICT DO NOTHING
 RETURNING number
+"""
+_DROP: Final = """
+SELECT set_config('app.tenant', %(tenant)s, true);
+DELETE FROM keyboards WHERE bot_id = %(bot)s AND number = ANY(%(numbers)s) RETURNING number
 """
 _CLEAR: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);
@@ -47,18 +49,31 @@ class Keyboards:
         rows = await self._execute(_READ, {"numbers": list(numbers)})
         return {number: orjson.loads(buttons) for number, buttons in rows}
 
-    async def write(self, kept: Mapping[str, dict[str, Any]], dropped: Collection[str]) -> None:
-        """Keep some, and forget others."""
-        await self._execute(_WRITE, {"kept": orjson.dumps(dict(kept)).decode(), "dropped": list(dropped)})
+    async def write(self, kept: Mapping[str, dict[str, Any]]) -> None:
+        """Keep some."""
+        await self._execute(_WRITE, {"kept": orjson.dumps(dict(kept)).decode()})
+
+    async def drop(self, numbers: Collection[str]) -> None:
+        """Forget some."""
+        await self._execute(_DROP, {"numbers": list(numbers)})
 
     async def clear(self, before: datetime) -> None:
         """Forget those that were made before a moment."""
         await self._execute(_CLEAR, {"before": before})
 
     async def _execute(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+        """Do it; twice changes nothing.
+
+        Raises:
+            TransientError: the database cannot be asked now.
+        """
+
         def execute() -> list[Any]:
             with one_statement() as cursor:
                 cursor.execute(statement, {**self._parameters, **parameters})
                 return cursor.fetchall()
 
-        return await asyncio.get_running_loop().run_in_executor(self._database, execute)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._database, execute)
+        except DATABASE_TROUBLE as error:
+            raise TransientError(f"keyboards: {type(error).__name__}") from error

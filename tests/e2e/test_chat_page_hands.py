@@ -12,6 +12,7 @@ from tests.e2e.page_stage import (
     picture,
     write,
 )
+from tests.e2e.yard import wait_until
 from tests.unit.simulator.process import BOT
 
 pytestmark = pytest.mark.timeout(120)
@@ -97,6 +98,7 @@ def test_everything_can_be_done_by_keys(stage: Stage) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Press me").focus()
     page.keyboard.press("Enter")
+    wait_until(lambda: "callback_query" in stage.call("getUpdates")[-1], 5, "the press has come")
     assert stage.call("getUpdates")[-1]["callback_query"]["data"] == "a"
     page.get_by_role("region", name="Conversation").focus()
     page.keyboard.press("?")

@@ -231,7 +231,8 @@ def test_a_removed_bot_is_gone_its_webhook_answers_404_and_it_can_be_added_again
     assert "@fragile_bot (bot" in asked.stderr
     removed = fragile.json("bot", "remove", "fragile_bot", "--yes")
     assert list(removed) == [
-        "id", "username", "webhook", "outbox", "inbox", "conversations", "messages", "chats", "media", "dead_letters",
+        "id", "username", "webhook", "outbox", "inbox", "conversations", "messages", "chats", "jobs",
+        "journal", "keyboards", "media", "dead_letters",
     ]  # fmt: skip
     assert removed["webhook"] == "removed"
     assert fragile.call(TOKEN, "getWebhookInfo")["result"]["url"] == ""

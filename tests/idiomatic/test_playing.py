@@ -38,8 +38,10 @@ class Place:
         self.bot = 4_300_000_900 + number
         self.token = f"{self.bot}:AAAA-plays-in-tests"
 
-    def play(self, steps: str, answer: Answer = echo, restart: Callable[[], None] = lambda: None) -> Transcript:
-        self.path.write_text(f"seconds: 1\nsteps:\n{steps}", encoding="utf-8")
+    def play(
+        self, steps: str, answer: Answer = echo, restart: Callable[[], None] = lambda: None, seconds: int = 10
+    ) -> Transcript:
+        self.path.write_text(f"seconds: {seconds}\nsteps:\n{steps}", encoding="utf-8")
         player = Player(read_dialogue(self.path), self.control, self.token)
         player.prepare()
         stopping = threading.Event()
@@ -53,7 +55,8 @@ class Place:
 
     def failure(self, steps: str, answer: Answer = echo) -> DialogueFailed:
         with pytest.raises(DialogueFailed) as caught:
-            self.play(steps, answer)
+            # What does not come is waited for in vain.
+            self.play(steps, answer, seconds=1)
         return caught.value
 
     def _answer(self, answer: Answer, stopping: threading.Event) -> None:

@@ -67,7 +67,7 @@ async def filled(yard: Rig, bot: ServedBot) -> None:
     store.commit(bot, bot.telegram_id, [resolution(3, guards=[guard(state={"data": {}})], sends=[send()])])
     await yard.give(bot, message(4, "waits"))
     KnownFiles(bot.id, 1).remember([(FILE, "an-id")])
-    await Keyboards(bot.id, 1, yard.host.database).write({"k": {"data": {}}}, [])
+    await Keyboards(bot.id, 1, yard.host.database).write({"k": {"data": {}}})
     Calls(bot.id, 1).note(Journal("update 1 1", 1).call("a digest"), "sendDice", True)
     yard.services.superuser(
         "INSERT INTO jobs (bot_id, customer_id, id, name, callback, data, chat_key, trigger)"  # noqa: S608 - our own number

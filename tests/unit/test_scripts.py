@@ -16,7 +16,9 @@ from botyard.telegram import scripts
 from botyard.telegram.application import YardApplication
 from botyard.telegram.loading import Looked, look_at
 from botyard.telegram.outbox_bot import OutboxBot
+from botyard.telegram.request import AiohttpRequest
 from botyard.telegram.scripts import SourceVersions
+from tests.e2e.yard import wait_until
 
 HEAD = """
 import asyncio, os, sys
@@ -221,3 +223,94 @@ def test_the_bot_of_an_application_shows_no_token(write: Write) -> None:
     assert isinstance(looked.application.bot, OutboxBot)
     assert looked.application.bot.token not in repr(looked.application)
     assert CallbackContext(looked.application).bot is looked.application.bot
+
+
+def of_callback(looked: Looked, name: str) -> Any:
+    return vars(looked.application.handlers[0][0].callback)[name]
+
+
+def test_two_scripts_have_neighbours_of_the_same_name(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        (folder / "handlers").mkdir(parents=True)
+        (folder / "config.py").write_text(f"NAME = {name!r}")
+        # As the platform has one, and the standard library.
+        (folder / "db.py").write_text("import config\nimport json\nWHO = config.NAME + json.dumps(1)")
+        (folder / "handlers" / "__init__.py").write_text("")
+        (folder / "handlers" / "start.py").write_text("from . import texts\nfrom config import NAME")
+        (folder / "handlers" / "texts.py").write_text("import db\nHELLO = db.WHO")
+        late = "def late():\n    import extra\n    return extra.VALUE\n"
+        says = "start.says = (config.NAME, handlers.start.texts.HELLO, db.WHO, late)\n"
+        (folder / "extra.py").write_text(f"VALUE = {name!r}")
+        body = HEAD + "import config, db\nimport handlers.start\n" + late + says + BUILT + "application.run_polling()"
+        (folder / "mybot.py").write_text(body)
+    looks = [look_at(str(tmp_path / name / "mybot.py")) for name in ("one", "other")]
+    said = [of_callback(looked, "says") for looked in looks]
+    assert [one[:3] for one in said] == [("one", "one1", "one1"), ("other", "other1", "other1")]
+    import db
+
+    assert Path(str(db.__file__)).parent.name == "db", "the platform has its own"
+
+
+def test_tokens_of_other_services_are_left_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYMENT_TOKEN", "of the bank")
+    path = write("""
+    start.tokens = [os.environ[name] for name in ("PAYMENT_TOKEN", "GITHUB_TOKEN", "BOT_TOKEN")]
+    application = Application.builder().token(os.environ["BOT_TOKEN"]).build()
+    application.add_handler(CommandHandler("start", start))
+    application.run_polling()
+    """)
+    made: list[OutboxBot] = []
+
+    def make_bot(options: Any) -> OutboxBot:
+        made.append(OutboxBot("7:real", "http://127.0.0.1:9/bot", AiohttpRequest(1), {}, options=options))
+        return made[-1]
+
+    application = scripts.Script(Path(path)).run(make_bot, "7:real")
+    application.retire()
+    found: Any = application.handlers[0][0].callback
+    assert vars(found)["tokens"] == ["of the bank", scripts.NO_TOKEN, "7:real"]
+
+
+def test_what_a_script_puts_into_the_environment_is_not_what_another_finds(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "of the platform")
+    body = """
+    os.environ.setdefault("API_KEY_OF_MINE", "{name}")
+    os.environ.setdefault("DATABASE_URL", "{name}'s")
+    start.found = os.environ["API_KEY_OF_MINE"], os.environ["DATABASE_URL"]
+    """
+    end = BUILT + "application.run_polling()"
+    try:
+        looks = [
+            look_at(write(textwrap.dedent(body.format(name=name)) + end, f"{name}.py"))
+            for name in ("one", "two", "one")
+        ]
+        found = [of_callback(looked, "found") for looked in looks]
+        assert found == [("one", "one's"), ("two", "two's"), ("one", "one's")]
+        assert os.environ["DATABASE_URL"] == "of the platform"
+    finally:
+        os.environ.pop("API_KEY_OF_MINE", None)
+
+
+def test_what_a_script_opens_stays_open_and_can_be_used_by_its_handlers(write: Write) -> None:
+    path = write(
+        "import sqlite3\ndatabase = sqlite3.connect(':memory:')\nasyncio.get_event_loop()\n"
+        "start.uses = lambda: database.execute('SELECT 1').fetchone()\n"
+        + BUILT
+        + "try:\n    application.run_polling()\nfinally:\n    database.close()\n    start.closed.set()\n"
+        + "    raise RuntimeError('nobody hears this')\n"
+    )
+    path_of_closed = "import threading\nstart.closed = threading.Event()\n"
+    Path(path).write_text(Path(path).read_text().replace("import sqlite3", path_of_closed + "import sqlite3"))
+    application = scripts.Script(Path(path)).run(
+        lambda options: OutboxBot("7:real", "http://127.0.0.1:9/bot", AiohttpRequest(1), {}, options=options), "7:real"
+    )
+    callback: Any = application.handlers[0][0].callback
+    assert vars(callback)["uses"]() == (1,)
+    modules = [name for name in sys.modules if name.startswith(callback.__module__.partition(".")[0])]
+    assert modules
+    application.retire()
+    assert vars(callback)["closed"].wait(5)
+    wait_until(lambda: not set(modules) & set(sys.modules), 5, "its modules are forgotten")

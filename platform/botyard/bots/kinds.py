@@ -2,6 +2,8 @@
 
 from itertools import chain
 
+from telegram import Update
+
 from botyard.telegram.loading import look_at
 from botyard.telegram.update_kinds import update_kinds
 
@@ -15,6 +17,10 @@ def wanted_updates(kind: str) -> list[str]:
     Raises:
         InputError: there is no such kind, or its code raises or ends the program; the place in the code is named.
     """
-    handlers = chain.from_iterable(look_at(kind).application.handlers.values())
+    application = look_at(kind).application
+    if application.post_init is not None:
+        # It may add handlers, and is not run where a bot is only looked at.
+        return sorted(map(str, Update.ALL_TYPES))
+    handlers = chain.from_iterable(application.handlers.values())
     # Who blocks a bot, or sends it away, is not written to any more: see botyard.chats.reach.
     return sorted({*update_kinds(handlers), "my_chat_member"})

@@ -62,7 +62,10 @@ WITH due AS MATERIALIZED (
      WHERE lane < %(bulk_lane)s OR place <= %(bulk)s ORDER BY lane, place LIMIT %(limit)s))
   ORDER BY lane, due, id FOR UPDATE SKIP LOCKED
 ), put_off AS (
-  UPDATE outbox o SET due = 'infinity' FROM due WHERE o.id = due.id AND behind AND o.state IN {_WAITING}
+  -- A row that is locked may be let go just now, by the end of the row before it.
+  UPDATE outbox SET due = 'infinity' WHERE id IN (
+    SELECT id FROM outbox WHERE state IN {_WAITING} AND id = ANY(ARRAY(SELECT id FROM due WHERE behind))
+       FOR UPDATE SKIP LOCKED)
 )
 UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
   FROM head WHERE o.id = head.id

@@ -71,7 +71,10 @@ class EarlySends:
         until = loop.time() + IN_TURN_SECONDS
         while loop.time() < until:
             wanted = {**self._parameters, "update": update_id, "chat": chat}
-            (open_rows,) = await loop.run_in_executor(self._database, self._ask, OPEN_BEFORE, wanted)
+            try:
+                (open_rows,) = await loop.run_in_executor(self._database, self._ask, OPEN_BEFORE, wanted)
+            except DATABASE_TROUBLE:
+                break
             if not open_rows:
                 return
             await asyncio.sleep(_LOOK_SECONDS)

@@ -71,7 +71,7 @@ class Preparer:
         if not loaded.resolved:
             await self._remember(run, loaded)
             run.journal = of_update(self._telegram_id, held.update_id)
-            if again or held.attempt > 1:
+            if again or loaded.begun:
                 await asyncio.get_running_loop().run_in_executor(self._database, self._look_back, run)
         return run, loaded
 
@@ -80,14 +80,15 @@ class Preparer:
 
     async def _remember(self, run: UpdateRun, loaded: Loaded) -> None:
         stored: dict[str, Any] = {scope: orjson.loads(state) for (scope, _), (state, _) in loaded.states.items()}
-        marks = set().union(*map(provisional_ids_in, stored.values())) if stored else set()
+        parts = [*stored.values(), *([loaded.job.data] if loaded.job is not None else [])]
+        marks = set().union(*map(provisional_ids_in, parts)) if parts else set()
         real: dict[int, int] = {}
         if marks:
             found = await asyncio.get_running_loop().run_in_executor(
                 self._database, real_ids, self._bot.customer_id, self._telegram_id, marks
             )
             real = {number: message_id for number, message_id in found.items() if message_id is not None}
-            run.unsent = frozenset(marks - real.keys())
+            run.real_ids, run.unsent = real, frozenset(marks - real.keys())
         for scope, state in stored.items():
             setattr(run, scope, self._codec.load(state, real))
 

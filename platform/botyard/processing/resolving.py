@@ -151,7 +151,7 @@ class Resolver:
         """
         try:
             entry = read_entry(held.body)
-            update = firing_in(entry.content) if is_firing(held, entry) else await self._update(entry)
+            update = firing_in(entry.content) if is_firing(held, entry) else self._update(entry)
         except Exception as error:  # noqa: BLE001 - anything may come in, and nobody's handler is to blame
             reason = f"python-telegram-bot cannot read it: {type(error).__name__}"
             return await self._bury(held, reason, traceback.format_exc())
@@ -166,13 +166,18 @@ class Resolver:
         async with self._turn(update):
             return await self._run_until_fresh(held, entry, update, begin)
 
-    async def _update(self, entry: Entry) -> Update:
+    def _update(self, entry: Entry) -> Update:
+        return Update.de_json(entry.content, self._application.bot)
+
+    async def _with_buttons(self, entry: Entry, update: Occasion, *, again: bool) -> Occasion:
+        """An update whose buttons carry what they were given; anew if it was in a handler's hands before."""
         bot = self._application.bot
-        update = Update.de_json(entry.content, bot)
-        if bot.buttons is not None:
-            await bot.buttons.recall(entry.text.encode())
-            bot.insert_callback_data(update)
-        return update
+        if bot.buttons is None or isinstance(update, Firing):
+            return update
+        fresh = self._update(entry) if again else update
+        await bot.buttons.recall(entry.text.encode())
+        bot.insert_callback_data(fresh)
+        return fresh
 
     @contextlib.asynccontextmanager
     async def _turn(self, update: Occasion) -> AsyncIterator[None]:
@@ -192,6 +197,7 @@ class Resolver:
     async def _run_until_fresh(self, held: Held, entry: Entry, update: Occasion, begin: Callable[[], None]) -> Ended:
         for turn in range(_STALE_TRIES):
             run, loaded = await self._preparer.prepare(held, update, again=turn > 0)
+            update = await self._with_buttons(entry, update, again=turn > 0)
             if loaded.resolved:
                 return Ended("done", wake=True)
             if isinstance(update, Firing) and not _still_to_run(held, update, loaded):
@@ -204,6 +210,8 @@ class Resolver:
                 return await self._refused(held, decided.reason)
             if decided.verdict is Verdict.GONE:
                 raise BotGone(_GONE_SECONDS)
+            if decided.verdict is Verdict.WRITTEN and self._application.bot.buttons is not None:
+                await self._application.bot.buttons.forget(run)
             if decided.verdict is not Verdict.STALE:
                 wake = any(not send.written for send in run.sends) or decided.verdict is Verdict.KNOWN
                 dead = decided.verdict is Verdict.WRITTEN and failure is not None
@@ -300,7 +308,7 @@ class Resolver:
             encoded = encode_row(row)
         except NotKept as error:
             raise HandlerFailed(str(error), "") from None
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise HandlerFailed(f"what the bot sent or keeps is not text or a number: {error}", "") from None
         touched = {(guard["scope"], guard["key"]) for guard in guards} | {("job", job["id"]) for job in jobs}
         if run.jobs.fired is not None:

@@ -24,6 +24,11 @@ _STATEMENTS: Final = (
     """DELETE FROM journal WHERE (bot_id, scope, position) IN (
          SELECT bot_id, scope, position FROM journal
           WHERE created_at < now() - make_interval(hours => %(hours)s) AND scope LIKE 'update %%' LIMIT %(batch)s)""",
+    # What was called when a version of a bot began that is not the present one.
+    """DELETE FROM journal WHERE (bot_id, scope, position) IN (
+         SELECT j.bot_id, j.scope, j.position FROM journal j JOIN bots b ON b.id = j.bot_id
+          WHERE j.created_at < now() - make_interval(hours => %(hours)s)
+            AND j.scope LIKE 'start %%' AND split_part(j.scope, ' ', 2)::bigint < b.config_version LIMIT %(batch)s)""",
     # What a bot wants to be forgotten, and what nobody has come back for.
     """DELETE FROM conversations WHERE (bot_id, scope, key) IN (
          SELECT c.bot_id, c.scope, c.key FROM conversations c JOIN bots b ON b.id = c.bot_id

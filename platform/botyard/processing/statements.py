@@ -10,6 +10,12 @@ WITH w AS (SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[]) AS w(scope
 SELECT 'i' AS what, update_id::text AS scope, NULL AS key, NULL::text AS state, 0 AS version FROM inbox
  WHERE telegram_id = %(telegram_id)s AND update_id = ANY(%(updates)s)
 UNION ALL
+-- A run of it that came to no end may have written or called something.
+SELECT 'b', b.u::text, NULL, NULL, 0 FROM unnest(%(updates)s::bigint[]) AS b(u)
+ WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.telegram_id = %(telegram_id)s AND o.update_id = b.u)
+    OR EXISTS (SELECT 1 FROM journal j WHERE j.bot_id = %(bot)s
+                AND j.scope = 'update ' || %(telegram_id)s || ' ' || b.u)
+UNION ALL
 SELECT 'm', 'chat', h.chat_key, h.moved_to, 0 FROM chats h
  WHERE h.bot_id = %(bot)s AND h.chat_key = ANY(%(chats)s) AND h.moved_to IS NOT NULL
 UNION ALL

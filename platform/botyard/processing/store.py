@@ -58,6 +58,8 @@ class Loaded:
     """Its chat is another one now, under whose key the memory stands: load that."""
     job: StoredJob | None = None
     """The job whose firing it is, unless that was removed, switched off or replaced since."""
+    begun: bool = False
+    """A run of it has written or called something, and came to no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,15 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
         "keys": [key for _, key in keys],
     }
     resolved: set[int] = set()
+    begun: set[int] = set()
     moved: dict[MemoryKey, str] = {}
     states: dict[MemoryKey, tuple[bytes, int]] = {}
     jobs: dict[int, StoredJob] = {}
     for what, scope, key, state, version in _execute(statements.LOAD_FIRING if fires else statements.LOAD, parameters):
         if what == "i":
             resolved.add(int(scope))
+        elif what == "b":
+            begun.add(int(scope))
         elif what == "m":
             moved[scope, key] = state
         elif what == "j":
@@ -114,6 +119,7 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
             {key: states[key] for key in one.keys if key in states},
             next((moved[key] for key in one.keys if key in moved), None),
             jobs.get(one.update_id),
+            one.update_id in begun,
         )
         for one in wanted
     ]
@@ -211,7 +217,12 @@ def written_early(customer_id: int, telegram_id: int, update_id: int) -> dict[in
     """What earlier runs of an update have put into the outbox, by number."""
     parameters = {"tenant": str(customer_id), "telegram_id": telegram_id, "update": update_id}
     rows = _execute(statements.WRITTEN_EARLY, parameters)
-    return {n: Send(method, orjson.loads(params), chat, Lane(lane), None) for n, method, params, chat, lane in rows}
+    found = {}
+    for n, method, text, chat, lane in rows:
+        params = orjson.loads(text)
+        items = len(params["media"]) if method == "sendMediaGroup" else 1
+        found[n] = Send(method, params, chat, Lane(lane), None, items)
+    return found
 
 
 def encode_row(row: dict[str, Any]) -> bytes:

@@ -5,10 +5,11 @@ conversation handlers are therefore looked up in the current update's run, where
 """
 
 import asyncio
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextvars import ContextVar
-from functools import cache
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
@@ -25,26 +26,54 @@ from botyard.telegram.firing import Firing
 from botyard.telegram.kind_errors import unusable
 from botyard.telegram.run import UpdateRun, current_run
 from botyard.telegram.talks import remember_talks, settle
-from db.engine import DATABASE_TROUBLE
 
 # It says that such tasks are awaited by nobody; here every run waits for its own.
 warnings.filterwarnings("ignore", message="Tasks created via `Application.create_task`", category=PTBUserWarning)
 
 
-loading: Final[ContextVar[bool]] = ContextVar("loading", default=False)
-"""Whether this context runs a bot's code in order to take its application over."""
-
-
 class TakenOver(BaseException):
-    """The code would run its application now.
+    """It ends a script whose application is not in use any more, or that came to its end without one."""
 
-    Args:
-        application: as its author built it.
-    """
 
-    def __init__(self, application: "YardApplication") -> None:
-        super().__init__()
-        self.application = application
+class HandOver:
+    """Where the thread of a script and whoever loads it meet."""
+
+    def __init__(self) -> None:
+        self.taken: Future[YardApplication] = Future()
+        """The application that the script would run, or what it raised before."""
+        self._retired = threading.Event()
+        self._at_end: list[Callable[[], None]] = []
+
+    def over(self, application: "YardApplication") -> NoReturn:
+        """Hand an application over, and wait until it is in use no more: what stands around that point stays open.
+
+        Raises:
+            TakenOver: then.
+        """
+        application.handed = self
+        if not self.taken.done():
+            self.taken.set_result(application)
+        self._retired.wait()
+        raise TakenOver
+
+    def end(self, error: BaseException) -> None:
+        """The script has ended."""
+        if not self.taken.done():
+            self.taken.set_exception(error)
+        for done in self._at_end:
+            done()
+
+    def at_end(self, done: Callable[[], None]) -> None:
+        """Have something done when the script has ended."""
+        self._at_end.append(done)
+
+    def retire(self) -> None:
+        """Let the script go on to its end."""
+        self._retired.set()
+
+
+loading: Final[ContextVar[HandOver | None]] = ContextVar("loading", default=None)
+"""To whom the code that runs in this context hands its application over."""
 
 
 class OwnMemory(Mapping[int, Any]):
@@ -81,6 +110,7 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
     def __init__(self, **parts: Any) -> None:
         self._at_start: Any = None
         self._begun: AtStart | None = None
+        self.handed: HandOver | None = None
         self.codec = Codec()
         """How what it remembers is written."""
         self.modules: dict[str, ModuleType] = {}
@@ -104,8 +134,8 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
     @property
     def chat_data(self) -> Any:
         """What the bot remembers of the chat at hand, by its id."""
-        run = current_run.get()
-        return OwnMemory("chat_data", run.chat_id, run.chat.data)
+        run = current_run.get(None)
+        return OwnMemory("chat_data", run.chat_id if run else None, run.chat.data if run else None)
 
     @chat_data.setter
     def chat_data(self, _: Any) -> None:
@@ -114,8 +144,8 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
     @property
     def user_data(self) -> Any:
         """What the bot remembers of the person at hand, by their id."""
-        run = current_run.get()
-        return OwnMemory("user_data", run.user_id, run.user.data)
+        run = current_run.get(None)
+        return OwnMemory("user_data", run.user_id if run else None, run.user.data if run else None)
 
     @user_data.setter
     def user_data(self, _: Any) -> None:
@@ -130,6 +160,9 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         """Forget what is remembered of the person at hand."""
         self.user_data[user_id]
         current_run.get().user.data = self.context_types.user_data()
+
+    def migrate_chat_data(self, *_: Any, **__: Any) -> None:
+        """Nothing is left to do: what is remembered of a group follows it before its handlers hear of that."""
 
     def add_handler(self, handler: "BaseHandler[Any, Any, Any]", group: int = 0) -> None:
         """Add a handler; the states of every conversation last, whether it says so or not."""
@@ -154,17 +187,15 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         """Hand the application over: its updates come from the mailboxes.
 
         Raises:
-            TakenOver: always.
+            InputError: by a function that is only to build it.
+            TakenOver: once it is in use no more.
         """
-        raise TakenOver(self)
+        hand = loading.get()
+        if hand is None:
+            raise InputError("kind", "it runs its application.", "A function only adds handlers; a script runs it.")
+        hand.over(self)
 
-    def run_webhook(self, *_: Any, **__: Any) -> NoReturn:
-        """As `run_polling`.
-
-        Raises:
-            TakenOver: always.
-        """
-        raise TakenOver(self)
+    run_webhook = run_polling
 
     async def initialize(self) -> None:
         """Open what it needs.
@@ -172,9 +203,15 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         Raises:
             TakenOver: it is the bot's own code that wants to start.
         """
-        if loading.get():
-            raise TakenOver(self)
+        hand = loading.get()
+        if hand is not None:
+            await asyncio.get_running_loop().run_in_executor(None, hand.over, self)
         await super().initialize()
+
+    def retire(self) -> None:
+        """It is in use no more: a script that built it goes on behind the point where it handed it over."""
+        if self.handed is not None:
+            self.handed.retire()
 
     async def open(self, seconds: float, jobs: StoredJobs, version: int) -> None:
         """Initialise it, and let its ``post_init`` run, once for each process that serves the bot.
@@ -194,13 +231,13 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
             if self.post_init is not None:
                 async with asyncio.timeout(seconds):
                     await self.post_init(self)
+            # It may have added handlers, too.
+            self.remember()
             self._begun = AtStart(self.codec, self._at_start)
-            if self._job_queue is not None:
-                await asyncio.to_thread(self._job_queue.declare, version)
-        except (InputError, *DATABASE_TROUBLE):
-            raise
         except (Exception, SystemExit) as error:
             raise unusable("its post_init failed", error) from error
+        if self._job_queue is not None:
+            await asyncio.to_thread(self._job_queue.declare, version)
 
     def _furnish(self, run: UpdateRun) -> None:
         """Give a run what its author expects to find where nothing is remembered."""
@@ -274,7 +311,9 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         token = current_run.set(run)
         try:
             self._furnish(run)
-            if isinstance(update, Firing):
+            if isinstance(update, Firing) and self._job_queue is None:
+                run.errors.append(InputError("job_queue", "the bot has none any more.", "Let its builder make one."))
+            elif isinstance(update, Firing):
                 await self._job_queue.fire(update)
             else:
                 await self.process_update(update)
@@ -291,7 +330,6 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
             current_run.reset(token)
 
 
-@cache
 def yarded(application_class: type[Application[Any, Any, Any, Any, Any, Any]]) -> type[YardApplication]:
     """Its author's class of applications, as one of ours."""
     if issubclass(YardApplication, application_class):

@@ -10,6 +10,7 @@ from botyard.jobs import callbacks
 from botyard.jobs.stored import StoredJob
 from botyard.jobs.triggers import first_moment, restored
 from botyard.state.memory import Memory
+from botyard.telegram.run import current_run
 
 if TYPE_CHECKING:
     from botyard.telegram.job_queue import DurableJobQueue
@@ -21,7 +22,9 @@ def kept(data: Any, name: str, codec: Any) -> dict[str, Any]:
     Raises:
         NotKept: something in it cannot be kept.
     """
-    return codec.dump(Memory(data={"data": data}), f"job {name}")  # type: ignore[no-any-return]
+    run = current_run.get(None)
+    provisional = run.provisional() if run is not None else ()
+    return codec.dump(Memory(data={"data": data}), f"job {name}", provisional)  # type: ignore[no-any-return]
 
 
 class DurableJob(Job[Any]):
@@ -44,7 +47,8 @@ class DurableJob(Job[Any]):
         self.data = data
         self._was = _canonical(stored.data)
         if callback is None and not stored.is_timeout:
-            self.data = queue.codec.load(stored.data).data.get("data")
+            run = current_run.get(None)
+            self.data = queue.codec.load(stored.data, run.real_ids if run else {}).data.get("data")
         self.callback = callback or self._call
         self._removed = False
 

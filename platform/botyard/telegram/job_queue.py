@@ -267,6 +267,8 @@ class DurableJobQueue(JobQueue[Any]):
         stored.catches_up = not options.get("coalesce", True)
         self._identify(stored, options)
         stored.next_run = options.get("next_run_time", first_moment(stored.trigger, datetime.now(UTC)))
+        if stored.next_run is not None and stored.next_run.tzinfo is None:
+            stored.next_run = localize(stored.next_run, self.scheduler.timezone)
         stored.enabled = options.get("next_run_time", stored) is not None
         stored.data = kept(data, stored.name, self.codec)
         job = DurableJob(self, stored, callback, data)

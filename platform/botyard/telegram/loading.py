@@ -13,7 +13,7 @@ from botyard.telegram.application import YardApplication
 from botyard.telegram.kind_errors import unusable
 from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 from botyard.telegram.request import AiohttpRequest
-from botyard.telegram.scripts import Script, is_script
+from botyard.telegram.scripts import NO_TOKEN, Script, is_script
 from botyard.telegram.taking_over import MakeBot, TakeOver
 
 
@@ -22,10 +22,6 @@ class Kind(Protocol):
 
     def __call__(self, application: Any) -> None:
         """Add the handlers."""
-
-
-NO_TOKEN: Final = "0:given-by-the-yard"  # noqa: S105 - it is nobody's
-"""For code that is loaded only to be looked at."""
 
 
 _NOBODY: Final = {"id": 1, "is_bot": True, "first_name": "nobody", "username": "nobody_bot"}
@@ -81,7 +77,9 @@ def look_at(kind: str) -> Looked:
             tokens.append(options.token)
         return OutboxBot(NO_TOKEN, "http://127.0.0.1:9/bot", AiohttpRequest(1), _NOBODY, options=options)
 
-    return Looked(build(find_kind(kind), make_bot), tokens)
+    application = build(find_kind(kind), make_bot)
+    application.retire()
+    return Looked(application, tokens)
 
 
 def _built_by(kind: Kind, make_bot: MakeBot) -> YardApplication:

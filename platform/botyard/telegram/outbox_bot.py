@@ -1,6 +1,7 @@
 """The bot that handlers are given: what it sends is noted, and goes out after the update's commit. See docs/bots.md."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ _CLASSES: Final[dict[str, Callable[[Any, Any], Any]]] = {
 QUEUED: Final = _SENDING | _CHANGING | _ANSWERING
 
 
+_ATTACHED: Final = re.compile(r"attached[0-9a-f]{32}")
 Made = bool | dict[str, Any] | list[dict[str, Any]]
 Make = Callable[[str, dict[str, Any], Callable[[], Awaitable[Made]]], Awaitable[Made]]
 """Gets a method, its parameters, which it may complete, and the call itself."""
@@ -167,20 +169,38 @@ def _encoded(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, InputFile]
         raise ValueError(f"no method of the Bot API has a parameter {FILES}")
     params: dict[str, Any] = {}
     files: dict[str, InputFile] = {}
+    names: dict[str, str] = {}
     for key, value in data.items():
         parameter = RequestParameter.from_input(key, value)
-        files |= {file.attach_name or key: file for file in parameter.input_files or ()}
+        for file in parameter.input_files or ():
+            # Their own names are random, and a run is compared with an earlier one of the same update.
+            name = names.setdefault(file.attach_name, f"file{len(names)}") if file.attach_name else key
+            files[name] = file
         if parameter.value is not None:
             params[key] = parameter.value
-    return params, files
+    return _renamed(params, {f"attach://{old}": f"attach://{new}" for old, new in names.items()}), files
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if not names:
+        return value
+    if isinstance(value, dict):
+        return {key: _renamed(part, names) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(part, names) for part in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def digest_of(method: str, data: Mapping[str, Any]) -> str:
-    """What a call and its repetition have in common: the method, the parameters, and the content of files."""
+    """What a call and its repetition have in common: the method, the content of files, and the parameters.
+
+    Not so the buttons: what they carry may be numbered anew each time.
+    """
     parts = [method]
-    for key in sorted(data):
+    for key in sorted(data.keys() - {"reply_markup"}):
         parameter = RequestParameter.from_input(key, data[key])
-        parts += (key, parameter.json_value or "")
+        # What is attached has a random name each time.
+        parts += (key, _ATTACHED.sub("attached", parameter.json_value or ""))
         for file in parameter.input_files or ():
             content = file.input_file_content
             parts += (file.filename, sha256(content).hexdigest() if isinstance(content, bytes) else "")

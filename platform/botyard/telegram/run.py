@@ -76,12 +76,18 @@ class UpdateRun:
     jobs: JobChanges = field(default_factory=JobChanges)
     answered: set[str] = field(default_factory=set)
     """The callback queries that were answered at once."""
+    dropped: set[str] = field(default_factory=set)
+    """Keyboards that are to be forgotten with it, by their numbers."""
+    cleared: datetime | None = None
+    """All keyboards that were made before are to be forgotten with it."""
     started_at: datetime | None = None
     """When its handlers were started."""
     journal: Journal | None = None
     """Of the calls that it makes at once."""
     earlier: dict[int, Send] = field(default_factory=dict)
     """What earlier runs of the same update have written, by number: it is not written again."""
+    real_ids: dict[int, int] = field(default_factory=dict)
+    """Of the messages that its memory, or its job, knows by provisional ids."""
     unsent: frozenset[int] = frozenset()
     """Provisional ids in the memory it was given, of messages that are not sent yet."""
     on_send: Callable[[], None] | None = None
@@ -94,13 +100,15 @@ class UpdateRun:
 
     def queue(self, send: Send) -> None:
         """Note a send, to go out after the commit."""
+        if self._next + send.items > _SENDS_PER_UPDATE:
+            raise ValueError(f"one update may cause at most {_SENDS_PER_UPDATE - 1} messages")
         send.n = self._next
         before = self.earlier.get(send.n)
         if before is not None and before.is_like(send):
             send.written = True
         elif before is not None:
             # It went another way this time: what was sent then stays, and this comes behind it.
-            send.n = max(self.earlier) + 1
+            send.n = max(number + one.items for number, one in self.earlier.items())
         self._next = send.n + max(send.items, 1)
         self.sends.append(send)
         if self.on_send is not None:
@@ -140,7 +148,8 @@ directly: ContextVar[bool] = ContextVar("directly", default=False)
 def current_journal() -> Journal | None:
     """Where calls of this context are noted; none: they are nothing that may run again."""
     run = current_run.get(None)
-    return starting.get() if run is None or run.closed else run.journal
+    journal = starting.get() if run is None or run.closed else run.journal
+    return None if journal is None or journal.closed else journal
 
 
 def _but_buttons(params: dict[str, Any]) -> dict[str, Any]:

@@ -1,41 +1,37 @@
 """Ordinary scripts that end in ``run_polling()``: run as they are, and their application taken over.
 
-A script is run in a module of its own name, so that it can be run again when it was changed, and by several bots in
-one process. Its ``if __name__ == "__main__":`` holds all the same. See docs/bring-your-bot.md.
+A script is run in a thread of its own, up to the point where it would wait for updates, and waits there for as long as
+its application is in use. Its ``if __name__ == "__main__":`` holds all the same. See docs/bring-your-bot.md.
 """
 
 import ast
 import asyncio
 import os
 import re
-import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
 from contextvars import copy_context
-from functools import wraps
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 from botyard.errors import InputError
-from botyard.telegram.application import TakenOver, YardApplication, loading
+from botyard.telegram.application import HandOver, TakenOver, YardApplication
 from botyard.telegram.kind_errors import short, unusable
+from botyard.telegram.script_modules import ScriptModules
+from botyard.telegram.script_scope import started_alone
 from botyard.telegram.taking_over import MakeBot, TakeOver, taking_over
 
+NO_TOKEN: Final = "0:given-by-the-yard"  # noqa: S105 - it is nobody's
+"""For code that is loaded only to be looked at, and for whatever else may be called a token."""
 _SECONDS: Final = 15.0
 _TOKEN_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*TOKEN[A-Z0-9_]*|TOKEN[A-Z0-9_]*")
-_CUSTOMARY: Final = ("BOT_TOKEN", "TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN", "TG_TOKEN", "TOKEN", "API_TOKEN")
+_CUSTOMARY: Final = ("BOT_TOKEN", "TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN", "TG_TOKEN", "TG_BOT_TOKEN", "TOKEN")
 _REMEDY: Final = "Let it end in application.run_polling(), or give package.module:function."
-# A script sees the process' arguments, paths and environment, which are one for all.
-_one_at_a_time: Final = threading.RLock()
-_numbers: Final = count(1)
-_neighbours: Final[dict[Path, dict[str, Path]]] = {}
+# A script sees the process' arguments and environment, which are one for all.
+_one_at_a_time: Final = threading.Lock()
+_NOTHING: Final = "it ended, and built no application."
+_files: Final[dict[Path, list[Path]]] = {}
 
 
 def is_script(kind: str) -> bool:
@@ -55,7 +51,6 @@ class Script:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self._modules: dict[str, ModuleType] = {}
         try:
             source = self.path.read_bytes()
             self._tree = _AsMain().visit(ast.parse(source, str(self.path)))
@@ -70,52 +65,54 @@ class Script:
 
         Args:
             make_bot: makes its bot.
-            token: what it finds in the environment, where scripts look for their token.
+            token: what it finds in the environment where bots customarily look for their token.
 
         Raises:
             InputError: it raises, ends without running an application, or does what cannot be done here.
         """
-        with taking_over(make_bot) as taking:
+        modules, hand = ScriptModules(self.path), HandOver()
+        with taking_over(make_bot, hand) as taking:
             context = copy_context()
-        ended: Future[None] = Future()
+        execute = threading.Thread(
+            target=lambda: context.run(self._execute, modules, hand), name=f"script {self.path.name}", daemon=True
+        )
+        try:
+            with _one_at_a_time, started_alone(self.path, _tokens(self._tree, token)):
+                execute.start()
+                application = self._taken(hand, taking)
+        except BaseException:
+            modules.forget()
+            raise
+        _files[self.path] = modules.files
+        application.modules = modules.named
+        hand.at_end(modules.forget)
+        return application
 
-        def execute() -> None:
-            try:
-                context.run(self._execute, token)
-            except BaseException as error:  # noqa: BLE001 - whatever it raises is judged by whoever waits
-                ended.set_exception(error)
-            else:
-                ended.set_result(None)
+    def _taken(self, hand: HandOver, taking: TakeOver) -> YardApplication:
+        try:
+            return hand.taken.result(_SECONDS)
+        except FutureTimeoutError:
+            raise self._refused(f"it has not come to run_polling() after {_SECONDS:g} s.") from None
+        except TakenOver:
+            ended = "it built an application and ended without running it." if taking.built else _NOTHING
+            raise self._refused(ended) from None
+        except InputError as error:
+            raise self._refused(error.problem, error.remedy) from error
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            raise unusable(f"{short(self.path)} cannot be loaded", error) from error
 
-        # In a thread of its own: it may make a loop, and a loop may be running here; and it may never end.
-        with _one_at_a_time:
-            threading.Thread(target=execute, name=f"script {self.path.name}", daemon=True).start()
-            try:
-                ended.result(_SECONDS)
-            except TakenOver as taken:
-                taken.application.modules = self._modules | {
-                    name: sys.modules[name] for name in _neighbours.get(self.path, {}) if name in sys.modules
-                }
-                return taken.application
-            except FutureTimeoutError:
-                raise self._refused(f"it has not come to run_polling() after {_SECONDS:g} s.", _REMEDY) from None
-            except InputError as error:
-                raise self._refused(error.problem, error.remedy) from error
-            except (Exception, SystemExit, KeyboardInterrupt) as error:
-                raise unusable(f"{short(self.path)} cannot be loaded", error) from error
-        raise self._refused(_how_it_ended(taking), _REMEDY)
-
-    def _refused(self, problem: str, remedy: str) -> InputError:
+    def _refused(self, problem: str, remedy: str = _REMEDY) -> InputError:
         return InputError("kind", f"{short(self.path)} cannot be run here: {problem}", remedy)
 
-    def _execute(self, token: str) -> None:
-        module = ModuleType(f"botyard_script_{self.path.stem}_{next(_numbers)}")
-        module.__file__ = str(self.path)
-        self._modules = {self.path.stem: module}
+    def _execute(self, modules: ScriptModules, hand: HandOver) -> None:
         code = compile(self._tree, str(self.path), "exec", dont_inherit=True)
-        with _as_started_alone(self.path, dict.fromkeys(_token_names(self._tree), token)), _fresh_neighbours(self.path):
-            sys.modules[module.__name__] = module
-            exec(code, module.__dict__)  # noqa: S102 - it is the bot's own code, which its operator installed
+        # As in the main thread of a process: some ask for the loop before there is one.
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            exec(code, modules.main.__dict__)  # noqa: S102 - it is the bot's own code, which its operator installed
+            hand.end(TakenOver())
+        except BaseException as error:  # noqa: BLE001 - whatever it raises is judged by whoever waits
+            hand.end(error)
 
 
 class SourceVersions:
@@ -129,7 +126,7 @@ class SourceVersions:
         if not is_script(kind):
             return ""
         path = Path(kind).absolute()
-        files = [path, *sorted(_neighbours.get(path, {}).values())]
+        files = _files.get(path) or [path]
         try:
             marks = tuple((str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files)
             known = self._known.get(kind)
@@ -142,27 +139,6 @@ class SourceVersions:
         return known[1]
 
 
-def _leave_signals(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Signals are the worker's: a script that waits for them by itself is not to hear them, nor to fail over that."""
-
-    @wraps(function)
-    def left(*args: Any, **kwargs: Any) -> Any:
-        return None if loading.get() else function(*args, **kwargs)
-
-    return left
-
-
-signal.signal = _leave_signals(signal.signal)
-_loops: Any = asyncio.SelectorEventLoop
-_loops.add_signal_handler = _leave_signals(_loops.add_signal_handler)
-
-
-def _how_it_ended(taking: TakeOver) -> str:
-    if not taking.built:
-        return "it ended, and built no application."
-    return "it built an application and ended without running it."
-
-
 class _AsMain(ast.NodeTransformer):
     """The guard of a script is true, though its module has a name of its own."""
 
@@ -172,45 +148,13 @@ class _AsMain(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _token_names(tree: ast.AST) -> set[str]:
-    """The variables of the environment in which the script may look for its token."""
-    words = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return {*_CUSTOMARY, *(word for word in words if _TOKEN_NAME.fullmatch(word))}
+def _tokens(tree: ast.AST, token: str) -> dict[str, str]:
+    """The variables in which the script may look for its token.
 
-
-@contextmanager
-def _as_started_alone(path: Path, tokens: Mapping[str, str]) -> Iterator[None]:
-    """What a script finds when it is started by itself: its arguments, its folder, and its token in the environment."""
-    argv, paths = sys.argv, list(sys.path)
-    before = {name: os.environ.get(name) for name in tokens}
-    sys.argv, sys.path[0:0] = [str(path)], [str(path.parent)]
-    os.environ.update(tokens)
-    try:
-        yield
-    finally:
-        sys.argv, sys.path[:] = argv, paths
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _fresh_neighbours(path: Path) -> Iterator[None]:
-    """Modules of its folder that a script imports are imported anew each time, as the script is run anew."""
-    for name in _neighbours.get(path, {}):
-        sys.modules.pop(name, None)
-    before = set(sys.modules)
-    try:
-        yield
-    finally:
-        _neighbours[path] = {
-            name: Path(file)
-            for name, module in list(sys.modules.items())
-            if name not in before
-            and (file := getattr(module, "__file__", None)) is not None
-            and Path(file).is_relative_to(path.parent)
-            and "site-packages" not in file
-            and Path(file) != path
-        }
+    Its builder is given ours in any case. So only the customary names tell the real one: what else is called a token
+    may be another service's, and would be sent there.
+    """
+    found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    words = (value for value in found if isinstance(value, str))
+    others = {word: NO_TOKEN for word in words if _TOKEN_NAME.fullmatch(word) and word not in os.environ}
+    return others | dict.fromkeys(_CUSTOMARY, token)

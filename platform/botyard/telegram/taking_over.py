@@ -14,7 +14,7 @@ from telegram._utils.defaultvalue import DefaultValue
 from telegram.ext import ApplicationBuilder
 
 from botyard.errors import InputError
-from botyard.telegram.application import YardApplication, loading, yarded
+from botyard.telegram.application import HandOver, YardApplication, loading, yarded
 from botyard.telegram.job_queue import DurableJobQueue
 from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 
@@ -76,10 +76,15 @@ _initialize_bot = Bot.initialize
 
 
 @contextmanager
-def taking_over(make_bot: MakeBot) -> Iterator[TakeOver]:
-    """Within this block, and in this context only, applications that are built become ours."""
+def taking_over(make_bot: MakeBot, hand: HandOver) -> Iterator[TakeOver]:
+    """Within this block, and in this context only, applications that are built become ours.
+
+    Args:
+        make_bot: makes their bots.
+        hand: to whom the one is given that is run.
+    """
     taking = TakeOver(make_bot)
-    token, loads = _taking.set(taking), loading.set(True)
+    token, loads = _taking.set(taking), loading.set(hand)
     try:
         yield taking
     finally:

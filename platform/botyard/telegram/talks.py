@@ -54,6 +54,10 @@ def remember_talks(handler: "BaseHandler[Any, Any, Any]", place: str, found: Fou
     """
     if not isinstance(handler, ConversationHandler):
         return
+    known = handler._conversations  # noqa: SLF001 - as below
+    if isinstance(known, Talks):
+        # It stands in two places, or was met before.
+        return
     name = handler.name or place
     # Private in python-telegram-bot 22.8; a contract test holds it to this shape.
     handler._conversations = Talks(name, per_chat=handler.per_chat)  # noqa: SLF001
