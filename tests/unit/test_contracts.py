@@ -5,9 +5,12 @@ from typing import Any
 
 import telegram
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, InputMediaPhoto, ReplyParameters
+from telegram._utils.defaultvalue import DefaultValue
 from telegram.ext import (
     Application,
+    ApplicationBuilder,
     BaseRateLimiter,
+    CallbackDataCache,
     CommandHandler,
     ConversationHandler,
     ExtBot,
@@ -125,3 +128,35 @@ def test_the_request_interface_has_the_parts_that_we_write() -> None:
         "self", "url", "method", "request_data", "read_timeout", "write_timeout", "connect_timeout", "pool_timeout",
     ]  # fmt: skip
     assert "self.parse_json_payload(" in inspect.getsource(BaseRequest.post)
+
+
+def test_a_builder_keeps_what_it_was_told_where_we_look_for_it() -> None:
+    built: Any = ApplicationBuilder()
+    for name in ("bot", "updater", "token", "defaults", "arbitrary_callback_data", "persistence", "job_queue"):
+        assert isinstance(getattr(built, f"_{name}"), DefaultValue | None), name
+    assert built._application_class.value is Application
+    assert built.token("1:A")._token == "1:A"
+    assert built.updater(None)._updater is None
+
+
+def test_a_persistent_conversation_handler_says_so_where_we_change_it() -> None:
+    async def nothing(_: Any, __: Any) -> None:
+        pass
+
+    handler: Any = ConversationHandler(
+        [CommandHandler("a", nothing)], {1: [MessageHandler(filters.ALL, nothing)]}, [], persistent=True, name="x"
+    )
+    assert handler.persistent
+    handler._persistent = False
+    assert not handler.persistent
+
+
+def test_the_cache_of_what_buttons_carry_has_the_shape_that_ours_relies_on() -> None:
+    bot: Any = ExtBot(TOKEN, arbitrary_callback_data=5)
+    cache = bot._callback_data_cache
+    assert isinstance(cache, CallbackDataCache)
+    made = cache.process_keyboard(InlineKeyboardMarkup([[InlineKeyboardButton("x", callback_data=[1])]]))
+    data = str(made.inline_keyboard[0][0].callback_data)
+    assert len(data) == 64
+    assert cache._keyboard_data[data[:32]].button_data == {data[32:]: [1]}
+    assert cache._callback_queries == {}
