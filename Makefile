@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := platform/botyard tasks bots db tests benchmarks celeryconfig.py
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run dev test test-live check bench figures faults screenshot clean lock
+.PHONY: help setup setup-dev run dev test coverage test-live check bench figures faults screenshot clean lock
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ dev: setup  ## As run, and changes of the code take effect a moment later; nothi
 	@exec $(BIN)/botyard run --dev
 
 test: setup-dev  ## Run all tests; at most 15 minutes
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=15
+
+coverage: setup-dev  ## The same, and which lines they reach; some minutes longer
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -q
 
 test-live: setup  ## Ask the Bot API with LIVE_BOT_TOKEN (and LIVE_API_URL, LIVE_CHAT); without a token it only says so

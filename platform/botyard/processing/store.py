@@ -83,6 +83,29 @@ class Decided:
     reason: str = ""
 
 
+@dataclass(slots=True)
+class _Known:
+    """The rows that a load has found."""
+
+    resolved: set[int] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
+    moved: dict[MemoryKey, str] = field(default_factory=dict)
+    states: dict[MemoryKey, tuple[bytes, int]] = field(default_factory=dict)
+    jobs: dict[int, StoredJob] = field(default_factory=dict)
+
+    def take(self, what: str, scope: str, key: str, state: str, version: int) -> None:
+        if what == "i":
+            self.resolved.add(int(scope))
+        elif what == "b":
+            self.begun.add(int(scope))
+        elif what == "m":
+            self.moved[scope, key] = state
+        elif what == "j":
+            self.jobs[int(scope)] = job_of_row(orjson.loads(state))
+        else:
+            self.states[scope, key] = (state.encode(), version)
+
+
 def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loaded]:
     """Load the memory of several updates in one round trip, from the primary."""
     keys = sorted({key for one in wanted for key in one.keys})
@@ -97,29 +120,16 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
         "scopes": [scope for scope, _ in keys],
         "keys": [key for _, key in keys],
     }
-    resolved: set[int] = set()
-    begun: set[int] = set()
-    moved: dict[MemoryKey, str] = {}
-    states: dict[MemoryKey, tuple[bytes, int]] = {}
-    jobs: dict[int, StoredJob] = {}
-    for what, scope, key, state, version in _execute(statements.LOAD_FIRING if fires else statements.LOAD, parameters):
-        if what == "i":
-            resolved.add(int(scope))
-        elif what == "b":
-            begun.add(int(scope))
-        elif what == "m":
-            moved[scope, key] = state
-        elif what == "j":
-            jobs[int(scope)] = job_of_row(orjson.loads(state))
-        else:
-            states[scope, key] = (state.encode(), version)
+    known = _Known()
+    for row in _execute(statements.LOAD_FIRING if fires else statements.LOAD, parameters):
+        known.take(*row)
     return [
         Loaded(
-            one.update_id in resolved,
-            {key: states[key] for key in one.keys if key in states},
-            next((moved[key] for key in one.keys if key in moved), None),
-            jobs.get(one.update_id),
-            one.update_id in begun,
+            one.update_id in known.resolved,
+            {key: known.states[key] for key in one.keys if key in known.states},
+            next((known.moved[key] for key in one.keys if key in known.moved), None),
+            known.jobs.get(one.update_id),
+            one.update_id in known.begun,
         )
         for one in wanted
     ]

@@ -121,12 +121,8 @@ class Capture(BaseRateLimiter[Any]):
                 # It is noted too: the outbox records that it was; of its files the names are enough.
                 run.queue(_as_send(run, endpoint, params | {field: file.filename for field, file in files.items()}))
                 return stand_in(endpoint, data, run.last_provisional_ids())  # type: ignore[no-any-return]
-            if files and self._media is not None:
-                params[FILES] = await _kept(self._media, files)
-            fresh = len(params.get(FILES, ()))
-            attach(params)
             # A task that outlived its update meanwhile can no longer be written with it.
-            if not run.closed and len(files) == fresh:
+            if await self._attached(params, files) and not run.closed:
                 run.queue(_as_send(run, endpoint, params))
                 return self._album(run, params) if endpoint == "sendMediaGroup" else True
         if held_back:
@@ -135,6 +131,15 @@ class Capture(BaseRateLimiter[Any]):
         if run is not None and endpoint == "answerCallbackQuery":
             run.answered.add(str(data["callback_query_id"]))
         return await self._make(endpoint, data, lambda: callback(*args, **kwargs))
+
+    async def _attached(self, params: dict[str, Any], files: Mapping[str, InputFile]) -> bool:
+        """Put files where the sender finds them; false if there is no such place."""
+        if files and self._media is None:
+            return False
+        if files and self._media is not None:
+            params[FILES] = await _kept(self._media, files)
+        attach(params)
+        return True
 
     def _album(self, run: UpdateRun, params: dict[str, Any]) -> list[dict[str, Any]]:
         """An album's messages as far as they are known, each with its provisional id."""
