@@ -4,8 +4,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Self
+
+import psycopg2
 
 from botyard.dialogues import Dialogue
 from tests.e2e.yard import START_SECONDS, Yard, wait_until
@@ -27,6 +30,15 @@ class DoubledYard(Yard):
             self._supervisor = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         wait_until(self._is_up, START_SECONDS, "the yard is up")
         return self
+
+    def leave_errors_and_presses(self, telegram_id: int) -> None:
+        """Let them be what they are in the library: ``bot set --no-retry --leave-callbacks``, without its start."""
+        with closing(psycopg2.connect(self.environment["DATABASE_OWNER_URL"])) as database, database:
+            database.cursor().execute(
+                "UPDATE bots SET config_version = config_version + 1,"
+                """ settings = settings || '{"retry": false, "answer_callbacks": false}' WHERE telegram_id = %s""",
+                (telegram_id,),
+            )
 
     def restart_workers(self) -> None:
         """Kill all workers at once, and wait until all are back."""
@@ -88,7 +100,7 @@ class YardStage:
 
     _commands = threading.BoundedSemaphore(COMMANDS_AT_ONCE)
 
-    def __init__(self, yard: Yard, meeting: Meeting) -> None:
+    def __init__(self, yard: DoubledYard, meeting: Meeting) -> None:
         self._yard = yard
         self._meeting = meeting
 
@@ -103,6 +115,7 @@ class YardStage:
         options = [part for name, value in dialogue.bot.options.items() for part in (f"--{name}", value)]
         if options:
             self._botyard("bot", "set", token.partition(":")[0], *options)
+        self._yard.leave_errors_and_presses(int(token.partition(":")[0]))
         # A worker that has met a bot already may serve it for some seconds as it was.
         self._meeting.come()
 
