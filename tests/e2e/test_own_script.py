@@ -52,7 +52,7 @@ def test_a_script_runs_as_it_is_and_a_saved_change_is_in_use_within_two_seconds(
     simulator = Simulator(int(ports["SIMULATOR_PORT"]))
     run.folder = script.parent
     run.start(script.name)
-    assert "Your bot @my_first_bot is connected" in run.log.read_text()
+    assert f"Your bot @my_first_bot lives on the simulator. Chat with it:  {simulator.url}/" in run.log.read_text()
     (bot,) = (one["id"] for one in simulator.get("/sim/bots")["bots"] if one["username"] == "my_first_bot")
 
     def ask(text: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from botyard.running.own_bots import simulator_url
 from botyard.running.prepared import own_bot
 from botyard.settings import Settings
 from botyard.supervisor import StartError, Step, run_step
@@ -17,8 +18,10 @@ def own_greeting(settings: Settings, state: Path) -> list[str]:
     """The lines about the bot of BOT_TOKEN."""
     if settings.bot_token is None:
         return []
-    how = f"by webhook at {settings.public_url}" if settings.public_url else "by long polling"
     own = own_bot(state)
+    if own.username and settings.api_url == simulator_url(settings):
+        return [f"Your bot @{own.username} lives on the simulator. Chat with it:  {settings.api_url}/"]
+    how = f"by webhook at {settings.public_url}" if settings.public_url else "by long polling"
     connected = f"Your bot @{own.username} is connected {how}."
     first = connected if own.username else "Your bot is not connected yet; this is tried again and again."
     return [first, *(f"    {warning}" for warning in own.warnings)]

@@ -290,26 +290,22 @@ class Decoder:
         kind = type(stored)
         if kind is dict:
             return self._tagged(stored) if TAG in stored else self.fields(stored)
-        if kind is not list:
-            return stored
-        changed = None
-        for index, item in enumerate(stored):
-            value = self.decode(item)
-            if value is not item:
-                if changed is None:
-                    changed = list(stored)
-                changed[index] = value
-        return stored if changed is None else changed
+        return self._read(stored, enumerate(stored)) if kind is list else stored
 
     def fields(self, stored: dict[str, Any]) -> dict[str, Any]:
         """An object of JSON with each of its values read."""
+        read: dict[str, Any] = self._read(stored, stored.items())
+        return read
+
+    def _read(self, stored: Any, items: Iterable[tuple[Any, Any]]) -> Any:
+        """A copy in which what is to be read was read; the same object if there is nothing."""
         changed = None
-        for key, item in stored.items():
+        for place, item in items:
             value = self.decode(item)
             if value is not item:
                 if changed is None:
-                    changed = dict(stored)
-                changed[key] = value
+                    changed = stored.copy()
+                changed[place] = value
         return stored if changed is None else changed
 
     def attributes(self, stored: dict[str, Any]) -> dict[str, Any]:

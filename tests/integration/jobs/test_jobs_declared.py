@@ -1,27 +1,19 @@
 """Jobs that a bot's code makes while it is built: once for the bot, whoever builds it and however often."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botyard.errors import InputError
-from botyard.settings import Settings
 from tests.factories import make_bot, message
-from tests.integration.jobs_kinds import SHAPE, silent
-from tests.integration.jobs_tools import Bot, come, fire, jobs, now, rows, sends, sweep, worker
+from tests.integration.jobs.kinds import SHAPE, silent
+from tests.integration.jobs.tools import Bot, come, fire, jobs, now, rows, sends, sweep
 from tests.integration.rig import Rig
-from tests.services import Services
 
 ALL = ["hello", "hourly", "hourly", "morning", "past"]
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with worker(clean, settings) as made:
-        yield made
 
 
 @pytest.fixture
@@ -161,6 +153,6 @@ async def test_jobs_of_an_ordinary_script_call_the_code_as_it_is_when_they_fire(
 
 
 async def test_a_bot_whose_declared_data_cannot_be_kept_is_not_built_and_says_so(yard: Rig) -> None:
-    bot = make_bot(kind="tests.integration.jobs_kinds:unkeepable")
+    bot = make_bot(kind="tests.integration.jobs.kinds:unkeepable")
     with pytest.raises(InputError, match="job silent"):
         await yard.host.application(bot)

@@ -1,7 +1,6 @@
 """Firings: jobs whose moment has come, on their way through the mailbox of their chat."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,25 +9,12 @@ import pytest
 
 from botyard.bots.dead_letters import Replayer
 from botyard.jobs.firing import fire_due
-from botyard.settings import Settings
 from db.engine import one_statement
 from tasks.processes import WorkerProcess
 from tests.factories import CHAT, message, until
-from tests.integration.jobs_kinds import ORDERS, alarm, broken
-from tests.integration.jobs_tools import Bot, come, fire, jobs, now, rows, sends, sweep, worker
+from tests.integration.jobs.kinds import ORDERS, alarm, broken
+from tests.integration.jobs.tools import Bot, come, fire, jobs, now, rows, sends, sweep
 from tests.integration.rig import Rig
-from tests.services import Services
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with worker(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-def bot(yard: Rig) -> Bot:
-    return Bot(yard)
 
 
 async def test_two_clocks_at_once_fire_a_moment_once(yard: Rig, bot: Bot) -> None:

@@ -1,22 +1,17 @@
 """``conversation_timeout``, over several workers."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from botyard.settings import Settings
 from tests.factories import CHAT, make_bot, message
-from tests.integration.jobs_tools import KINDS, come, jobs, rows, sends, sweep, worker
+from tests.integration.jobs.tools import KINDS, come, jobs, rows, sends, sweep
 from tests.integration.rig import Rig
-from tests.services import Services
 
 
 @pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with worker(clean, settings) as made:
-        made.bot = make_bot(kind=KINDS + "talking")  # type: ignore[attr-defined]
-        made.count = 0  # type: ignore[attr-defined]
-        yield made
+def yard(yard: Rig) -> Rig:
+    yard.bot = make_bot(kind=KINDS + "talking")  # type: ignore[attr-defined]
+    yard.count = 0  # type: ignore[attr-defined]
+    return yard
 
 
 async def say(yard: Rig, text: str, chat: int = CHAT) -> None:

@@ -1,19 +1,15 @@
 """Bots with jobs on a rig: two workers, and a clock whose time the test says."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from botyard.jobs.firing import fire_due
 from botyard.mailbox.protocol import mailbox_entry
-from botyard.settings import Settings
 from tests.factories import CHAT, make_bot, message
-from tests.integration.jobs_kinds import ORDERS
-from tests.integration.rig import Rig, rig
-from tests.services import Services
+from tests.integration.jobs.kinds import ORDERS
+from tests.integration.rig import Rig
 
-KINDS = "tests.integration.jobs_kinds:"
+KINDS = "tests.integration.jobs.kinds:"
 
 
 def rows(yard: Rig, query: str) -> list[tuple[Any, ...]]:
@@ -78,10 +74,3 @@ class Bot:
         await self.does(order)
         (said,) = sends(self.yard)[before:]
         return said
-
-
-@asynccontextmanager
-async def worker(services: Services, settings: Settings) -> AsyncIterator[Rig]:
-    """A rig over a database without jobs."""
-    async with rig(services, settings, handler_timeout_seconds=5) as made:
-        yield made

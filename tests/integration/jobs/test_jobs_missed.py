@@ -1,28 +1,12 @@
 """Moments that came while nobody was there."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
 from botyard.bots.removal import remove_bot
-from botyard.settings import Settings
 from tests.integration.fake_api import FakeApi, error
-from tests.integration.jobs_kinds import alarm, silent
-from tests.integration.jobs_tools import Bot, come, fire, jobs, rows, sends, sweep, worker
+from tests.integration.jobs.kinds import alarm, silent
+from tests.integration.jobs.tools import Bot, come, fire, jobs, rows, sends, sweep
 from tests.integration.rig import Rig
-from tests.services import Services
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with worker(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-def bot(yard: Rig) -> Bot:
-    return Bot(yard)
 
 
 def repeating(**kwargs: Any) -> Any:

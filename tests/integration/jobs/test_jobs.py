@@ -2,29 +2,15 @@
 
 import datetime as dt
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from botyard.settings import Settings
 from tests.factories import CHAT
-from tests.integration import jobs_kinds
-from tests.integration.jobs_kinds import BERLIN, alarm, chaining, counting, remembering, silent
-from tests.integration.jobs_tools import Bot, fire, jobs, now, rows, sends, sweep, worker
+from tests.integration.jobs import kinds as jobs_kinds
+from tests.integration.jobs.kinds import BERLIN, alarm, chaining, counting, remembering, silent
+from tests.integration.jobs.tools import Bot, fire, jobs, now, rows, sends, sweep
 from tests.integration.rig import Rig
-from tests.services import Services
-
-
-@pytest.fixture
-async def yard(clean: Services, settings: Settings) -> AsyncIterator[Rig]:
-    async with worker(clean, settings) as made:
-        yield made
-
-
-@pytest.fixture
-def bot(yard: Rig) -> Bot:
-    return Bot(yard)
 
 
 def a_while_from_now(yard: Rig, seconds: float, column: str = "next_run") -> bool:
@@ -190,7 +176,7 @@ async def test_a_static_method_and_arguments_of_the_scheduler_are_understood(yar
         lambda queue, chat, _: queue.run_once(jobs_kinds.Methods.static, 9, chat_id=chat, job_kwargs=kwargs) and None
     )
     assert jobs(yard, "id, grace, catches_up, callback") == [
-        ("mine", 5, True, "tests.integration.jobs_kinds:Methods.static")
+        ("mine", 5, True, "tests.integration.jobs.kinds:Methods.static")
     ]
     await fire(yard)
     assert sends(yard) == ["static"]
