@@ -1,4 +1,6 @@
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,6 +13,7 @@ from botyard.mailbox.keeping import Keeper
 from botyard.settings import Settings
 from tests.integration.fake_api import FakeApi, fake_api
 from tests.integration.mailbox_tools import TIMES
+from tests.integration.own_scripts import Write, written
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 from tests.unit.simulator.process import Client, Process
@@ -45,6 +48,12 @@ async def api() -> AsyncIterator[FakeApi]:
     """A Bot API that answers as it is told."""
     async with fake_api() as made:
         yield made
+
+
+@pytest.fixture
+def script(clean: Services, api: FakeApi, tmp_path: Path) -> Write:  # noqa: ARG001 - the row goes into the emptied database
+    """Write a script that is a bot."""
+    return partial(written, tmp_path, api)
 
 
 @pytest.fixture(scope="module")

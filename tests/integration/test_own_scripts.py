@@ -1,55 +1,14 @@
 """What a script does as in a process of its own: waiting, asking at once, remembering, buttons with any data."""
 
 import asyncio
-import textwrap
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from botyard.bots.preferences import Preferences, prefer
-from botyard.bots.registry import ServedBot
 from botyard.processing.retention import prune
-from tests.factories import callback, make_bot, message, until
+from tests.factories import callback, message, until
 from tests.integration.fake_api import FakeApi, error
+from tests.integration.own_scripts import Write, rows, say
 from tests.integration.rig import Rig, rig
-from tests.services import Services
-
-HEAD = """
-import asyncio, datetime
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputMediaDocument
-from telegram.error import Forbidden
-from telegram.ext import Application, CallbackQueryHandler, CommandHandler, MessageHandler, filters
-from botyard.for_bots import direct, keep_as
-
-builder = Application.builder().token("1:A")
-"""
-TAIL = """
-application.run_polling()
-"""
-Write = Callable[[str], ServedBot]
-
-
-@pytest.fixture
-def script(clean: Services, api: FakeApi, tmp_path: Path) -> Write:  # noqa: ARG001 - the row goes into the emptied database
-    """Write a script that is a bot."""
-
-    def written(body: str) -> ServedBot:
-        path = tmp_path / "mybot.py"
-        path.write_text(HEAD + textwrap.dedent(body) + TAIL)
-        return make_bot(kind=str(path), api_url=api.url)
-
-    return written
-
-
-def rows(yard: Rig, statement: str) -> list[tuple[Any, ...]]:
-    return yard.services.superuser(statement)
-
-
-async def say(yard: Rig, bot: ServedBot, update_id: int, text: str = "go") -> None:
-    await yard.give(bot, message(update_id, text))
-    await yard.settle()
 
 
 async def test_what_was_sent_is_shown_while_the_handler_goes_on_and_once(

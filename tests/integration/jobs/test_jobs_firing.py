@@ -12,7 +12,7 @@ from botyard.jobs.firing import fire_due
 from db.engine import one_statement
 from tasks.processes import WorkerProcess
 from tests.factories import CHAT, message, until
-from tests.integration.jobs.kinds import ORDERS, alarm, broken
+from tests.integration.jobs.kinds import ORDERS, alarm, broken, counting
 from tests.integration.jobs.tools import Bot, come, fire, jobs, now, rows, sends, sweep
 from tests.integration.rig import Rig
 
@@ -168,3 +168,9 @@ async def test_the_clock_of_a_worker_fires_what_is_due_within_a_second(
     assert sends(yard) == ["beep None"]
     assert 0 <= late < 3, "a busy machine may take longer than the second it takes alone"
     print(f"{late:.2f} s late")
+
+
+async def test_a_job_that_changes_its_data_when_it_fires_is_due_at_its_next_moment(yard: Rig, bot: Bot) -> None:
+    await bot.does(lambda queue, chat, _: queue.run_repeating(counting, 600, chat_id=chat, data={"times": 0}) and None)
+    await fire(yard)
+    assert jobs(yard, "data#>>'{data,data,times}', due = next_run, firing_id IS NULL") == [("1", True, True)]
