@@ -28,6 +28,17 @@ class Base(DeclarativeBase):
     }
 
 
+class Watched:
+    """A row whose changes are told to every process after the commit, and recorded; see `db.changes`."""
+
+    __topic__: str
+    """Under which name, as ``bots`` in ``bots.updated``."""
+    __topic_key__: str = "id"
+    """The attribute that says whose change it is."""
+    __masked__: frozenset[str] = frozenset()
+    """What the record shows as ``***``."""
+
+
 class CustomerOwned:
     """A row that belongs to one customer; row-level security compares ``customer_id`` with ``app.tenant``."""
 

@@ -10,8 +10,9 @@ from sqlalchemy import make_url
 from tests.services import Services, alembic_configuration, environment, make_database, migrate
 
 TABLES = {
-    "alembic_version", "bot_identities", "bots", "chats", "conversations", "customers", "dead_letters", "events",
-    "inbox", "jobs", "journal", "keyboards", "media", "messages", "outbox",
+    "access_tokens", "alembic_version", "audit", "bot_configurations", "bot_days", "bot_health", "bot_identities",
+    "bot_secrets", "bots", "chats", "conversations", "customers", "dead_letters", "events", "inbox", "jobs", "journal",
+    "keyboards", "media", "memberships", "messages", "outbox", "people",
 }  # fmt: skip
 
 
