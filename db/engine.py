@@ -14,6 +14,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
 from botyard.settings import get_settings
+from db.changes import YardSession
 
 Role = Literal["application", "statements", "system", "owner"]
 
@@ -72,9 +73,12 @@ def get_engine(role: Role) -> Engine:
 
 
 @lru_cache(maxsize=4)
-def get_sessions(role: Role) -> sessionmaker:  # type: ignore[type-arg]
-    """The session factory of a role. Only area services open transactions."""
-    return sessionmaker(get_engine(role), expire_on_commit=False)
+def get_sessions(role: Role) -> sessionmaker[YardSession]:
+    """The session factory of a role. Only area services open transactions.
+
+    What its sessions change is recorded, and told after the commit (`db.changes`).
+    """
+    return sessionmaker(get_engine(role), class_=YardSession, expire_on_commit=False)
 
 
 @contextmanager

@@ -21,6 +21,8 @@ class Customer(Watched, Created, Base):
     username: Mapped[str | None] = mapped_column(unique=True)
     """What it is called in addresses and commands; none only for one that older code has made."""
     status: Mapped[str] = mapped_column(server_default="active")
+    removal_began: Mapped[datetime | None]
+    """When it was asked to be removed; it goes after its last bot."""
     version: Mapped[int] = mapped_column(server_default="1")
 
 
@@ -88,7 +90,7 @@ class BotIdentity(Watched, CustomerOwned, Created, Base):
     """When another Telegram bot took its place."""
 
 
-class BotSecret(Base):
+class BotSecret(Watched, Base):
     """A secret of a bot, sealed for this row: its token, its webhook's secret, keys of services that it uses.
 
     Only the system role may read them; see `botyard.vault`.
@@ -96,6 +98,9 @@ class BotSecret(Base):
 
     __tablename__ = "bot_secrets"
     __table_args__ = (Index("ix_bot_secrets_key_id", "key_id"),)
+    __topic__ = "bots"
+    __topic_key__ = "bot_id"
+    __masked__ = frozenset({"sealed"})
 
     bot_id: Mapped[int] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -96,8 +96,14 @@ GIVEN_UP: Final = Counter(
     "bot_sends_given_up_total", "Sends that ended unsent: dead, expired, dropped", "bot", "lane", "state"
 )
 HELD_BACK: Final = Counter("bot_sends_held_back_total", "Sends that TEST_MODE kept from their chats", "bot")
+SYNC_EVENTS: Final = Counter("sync_events_total", "Changes told to other processes, and heard from them", "way")
+CHECKS: Final = Counter("bot_checks_total", "Health checks of bots by outcome", "state")
+WEBHOOKS_SET: Final = Counter("webhooks_set_total", "Webhooks set or repaired at the Bot API, by reason", "reason")
+THEFTS: Final = Counter("webhook_thefts_total", "Webhooks that another system has set")
+REFUSED: Final = Counter("celery_messages_refused_total", "Messages in queues that no code of ours sent", "why")
 _ALL: Final[Iterable[Counter | Histogram]] = (
-    ACKNOWLEDGED, PROCESSED, RESPONSE_SECONDS, SENT, UNCERTAIN, GIVEN_UP, HELD_BACK
+    ACKNOWLEDGED, PROCESSED, RESPONSE_SECONDS, SENT, UNCERTAIN, GIVEN_UP, HELD_BACK, SYNC_EVENTS, CHECKS,
+    WEBHOOKS_SET, THEFTS, REFUSED,
 )  # fmt: skip
 
 
