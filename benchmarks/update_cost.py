@@ -15,18 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg2
+from redis import Redis
 from telegram import Update
 from telegram.ext import Application, DictPersistence, ExtBot, MessageHandler, PersistenceInput, filters
 
 from benchmarks.fairness import FIGURES
 from botyard.bots.registry import ServedBot
 from botyard.hosting import Host
+from botyard.manager import BotManager
 from botyard.processing import store
 from botyard.processing.batcher import Batcher
 from botyard.processing.early import EarlySends
 from botyard.processing.preparing import Preparer
 from botyard.processing.resolving import Resolver
 from botyard.settings import get_settings
+from botyard.sync import get_sync
 from tests.factories import TOKEN, held, make_bot, message
 from tests.services import Services, start
 
@@ -132,7 +135,7 @@ async def measure(services: Services) -> dict[str, float]:
     bot = make_bot(kind="benchmarks.update_cost:kind")
     found: dict[str, list[float]] = {"plain": [], "one": [], "many": []}
     with ThreadPoolExecutor(4) as database:
-        host = Host(get_settings(), database)
+        host = Host(get_settings(), database, BotManager(get_sync(), Redis.from_url(services.redis_url)))
         resolver = await _resolver(bot, host, bot.telegram_id)
         for turn in range(ROUNDS + 1):
             some = updates(1 + turn * 10 * UPDATES)

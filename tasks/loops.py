@@ -46,6 +46,10 @@ class LoopThread:
                 ended.wait(_CLEANUP_SECONDS)
             raise
 
+    def call_soon(self, work: Callable[[], None]) -> None:
+        """Run something short there, and do not wait for it."""
+        self._loop.call_soon_threadsafe(work)
+
     def stop(self) -> None:
         """End the loop."""
         self._loop.call_soon_threadsafe(self._loop.stop)

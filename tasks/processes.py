@@ -4,6 +4,7 @@ In a prefork child one loop thread serves everything. In a threads pool each slo
 share one loop with one connection pool.
 """
 
+import contextlib
 import gc
 import threading
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from typing import Any
 from celery import signals
 from celery.concurrency.thread import TaskPool as ThreadsPool
 from redis import Redis
+from redis.exceptions import RedisError
 
+from botyard.bots import activity
 from botyard.delivery.calls import ApiClient
 from botyard.delivery.outbox import bots_with_due_rows, revive_forgotten
 from botyard.delivery.slice import SendingSlice
@@ -26,10 +29,12 @@ from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
+from botyard.manager import BotManager
 from botyard.media.store import store_of
 from botyard.processing.retention import prune, prune_media
 from botyard.processing.slice import Slice, Tools
 from botyard.settings import get_settings
+from botyard.sync import get_sync
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, forget_connections
 from tasks.loops import LoopThread, SlotLoops
@@ -38,8 +43,11 @@ from tasks.process_logs import say_ready
 _SQL_SWEEP_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 30.0
 _FLUSH_SECONDS = 1.0
+_TELL_SECONDS = 0.3
+_DAYS_SECONDS = 5.0
 _JOBS_SECONDS = 0.5
 _COURTESY_SECONDS = 0.5
+_IDLE_SECONDS = 10.0
 
 
 class WorkerProcess:
@@ -55,6 +63,8 @@ class WorkerProcess:
         self.redis = Redis.from_url(
             self.settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2, health_check_interval=25
         )
+        self.manager = BotManager(get_sync(), self.redis)
+        get_sync().start()
         self.keeper = Keeper(self.redis, times_of(self.settings))
         self.tickets = CeleryTickets(celery_producer())
         self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets)
@@ -67,9 +77,12 @@ class WorkerProcess:
             [
                 (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
                 (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
+                (_TELL_SECONDS, activity.tell),
+                (_DAYS_SECONDS, activity.write),
                 (_SQL_SWEEP_SECONDS, self.wake_sleepers),
                 (_FORGOTTEN_SECONDS, revive_forgotten),
                 (_JOBS_SECONDS, lambda: fire_due(self.put)),
+                (_IDLE_SECONDS, self._retire_idle),
                 (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
             ],
             self.settings.clock_seconds,
@@ -121,19 +134,27 @@ class WorkerProcess:
     def stop(self) -> None:
         """End the threads; a last flush of the figures."""
         self._clock.stop()
+        get_sync().stop()
         self.tools.renewer.stop()
         self.tools.watch.stop()
-        metrics.flush(self.redis)
+        with contextlib.suppress(RedisError, *DATABASE_TROUBLE):
+            metrics.flush(self.redis)
+            activity.write()
         self.loop.stop()
+
+    def _retire_idle(self) -> None:
+        """The loops of slots run only while there is work; they let go of what is idle then."""
+        if self._shared_host is not None:
+            self.loop.call_soon(self._shared_host.retire_idle)
 
     def _host(self) -> Host:
         if self._shared_host is None:
-            self._shared_host = Host(self.settings, self.database)
+            self._shared_host = Host(self.settings, self.database, self.manager)
         return self._shared_host
 
     async def _on_own_host(self, telegram_id: int, ticket: str, stamp: int | None, queue: str) -> None:
         if not hasattr(self._local, "host"):
-            self._local.host = Host(self.settings, self.database)
+            self._local.host = Host(self.settings, self.database, self.manager)
         await Slice(self._local.host, self.tools, telegram_id, ticket, queue).run(stamp)
 
     async def _deliver(self, bot_id: int, ticket: str, stamp: int | None) -> None:

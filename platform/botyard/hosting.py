@@ -7,13 +7,14 @@ that were not used for longest go first. See docs/processing.md.
 import asyncio
 import time
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
 import structlog
 from redis.asyncio import Redis
 
-from botyard.bots import registry
+from botyard.bots.giving import given_to
 from botyard.bots.registry import ServedBot
 from botyard.chats.moving import move
 from botyard.direct_calls import DirectCalls
@@ -24,6 +25,7 @@ from botyard.keyboards import Keyboards
 from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
+from botyard.manager import BotManager
 from botyard.media.store import store_of
 from botyard.settings import Settings
 from botyard.telegram.address import base_url
@@ -34,11 +36,10 @@ from botyard.telegram.request import AiohttpRequest
 from botyard.telegram.run import starting
 from botyard.telegram.scripts import SourceVersions
 from botyard.telegram.test_mode import audience_of
-from botyard.telegram.tokens import open_sealed
+from botyard.vault.opening import open_sealed
 
 log = structlog.get_logger(__name__)
 
-_BOT_SECONDS: Final = 5.0
 _APPLICATIONS: Final = 500
 _REFUSED_SECONDS: Final = 60.0
 _START_SECONDS: Final = 30.0
@@ -54,11 +55,13 @@ class Host:
     Args:
         settings: of this process.
         database: threads in which the database is asked.
+        manager: knows the bots of this process.
     """
 
-    def __init__(self, settings: Settings, database: Executor) -> None:
+    def __init__(self, settings: Settings, database: Executor, manager: BotManager) -> None:
         self.settings = settings
         self.database = database
+        self._manager = manager
         self.request = AiohttpRequest(settings.api_timeout_seconds)
         self._redis = Redis.from_url(
             settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5, health_check_interval=25
@@ -66,8 +69,8 @@ class Host:
         self.media = store_of(settings)
         self.mailboxes = Mailboxes(self._redis, times_of(settings))
         self.limiter = Limiter(self._redis, settings)
-        self._bots: dict[tuple[str, int], tuple[float, ServedBot | None]] = {}
         self._applications: OrderedDict[_Version, YardApplication] = OrderedDict()
+        self._used: dict[_Version, float] = {}
         self._refused: dict[_Version, tuple[float, InputError]] = {}
         self._building: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._retiring: set[asyncio.Task[None]] = set()
@@ -78,27 +81,18 @@ class Host:
         return self._redis
 
     async def bot_by_telegram_id(self, telegram_id: int) -> ServedBot | None:
-        """The bot with this identity, as the database had it in the last few seconds."""
-        return await self._bot("telegram", telegram_id)
+        """The bot with this identity; read anew once something of it has changed."""
+        manager = self._manager
+        return manager.known_bot_by_telegram_id(telegram_id) or await self._read(
+            manager.bot_by_telegram_id, telegram_id
+        )
 
     async def bot(self, bot_id: int) -> ServedBot | None:
-        """The bot of this row, as the database had it in the last few seconds."""
-        return await self._bot("row", bot_id)
+        """The bot of this row; read anew once something of it has changed."""
+        return self._manager.known_bot(bot_id) or await self._read(self._manager.bot, bot_id)
 
-    async def _bot(self, by: str, number: int) -> ServedBot | None:
-        now = time.monotonic()
-        at, bot = self._bots.get((by, number), (0.0, None))
-        if bot is None or bot.status == "inactive" or now - at > _BOT_SECONDS:
-            find = registry.find_by_telegram_id if by == "telegram" else registry.find
-            loop = asyncio.get_running_loop()
-            bot = await loop.run_in_executor(self.database, find, number)
-            self._bots[by, number] = (now, bot)
-        return bot
-
-    def forget_bot(self, bot: ServedBot) -> None:
-        """Ask the database again the next time: the bot was changed from here."""
-        self._bots.pop(("row", bot.id), None)
-        self._bots.pop(("telegram", bot.telegram_id), None)
+    async def _read(self, find: Callable[[int], ServedBot | None], number: int) -> ServedBot | None:
+        return await asyncio.get_running_loop().run_in_executor(self.database, find, number)
 
     async def application(self, bot: ServedBot) -> YardApplication:
         """The bot's application, built on first use, and anew when its configuration or its code was changed.
@@ -113,7 +107,9 @@ class Host:
         application = self._applications.get(key)
         if application is not None:
             self._applications.move_to_end(key)
+            self._used[key] = time.monotonic()
             return application
+        self.retire_idle()
         async with self._building[bot.id]:
             return self._applications.get(key) or await self._build_or_keep(key, bot)
 
@@ -127,15 +123,28 @@ class Host:
                 raise
             return self._applications[before]
         # Which files are its code is known only now.
-        self._applications[key[0], key[1], _sources.of(bot.kind)] = application
+        self._keep((key[0], key[1], _sources.of(bot.kind)), application)
         for known in others:
             self._retire(known)
         while len(self._applications) > _APPLICATIONS:
             self._retire(next(iter(self._applications)))
         return application
 
+    def _keep(self, key: _Version, application: YardApplication) -> None:
+        self._applications[key] = application
+        self._used[key] = time.monotonic()
+
+    def retire_idle(self) -> None:
+        """Let go of applications that were not used for long: a bot that is quiet costs its place in the cache."""
+        oldest = time.monotonic() - self.settings.bot_idle_seconds
+        while self._applications and self._used[next(iter(self._applications))] < oldest:
+            self._retire(next(iter(self._applications)))
+
     def _retire(self, key: _Version) -> None:
         """Let go of an application; updates that it is handling end first."""
+        self._used.pop(key, None)
+        if not self._building[key[0]].locked():
+            del self._building[key[0]]
         task = asyncio.create_task(self._shut_down(self._applications.pop(key)))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -176,7 +185,8 @@ class Host:
             "username": bot.username,
             "can_join_groups": True,
         }
-        token = open_sealed(bot.token_encrypted)
+        token = open_sealed(bot.token)
+        given = await asyncio.get_running_loop().run_in_executor(self.database, given_to, bot.id)
         audience = audience_of(self.settings)
         calls = DirectCalls(self.limiter, bot, self.database)
         shelf = Keyboards(bot.id, bot.customer_id, self.database)
@@ -186,7 +196,7 @@ class Host:
             return OutboxBot(token, url, self.request, profile, audience, self.media, calls.make, options, shelf)
 
         # In a thread: importing takes its time, and a script may do anything.
-        application = await asyncio.to_thread(lambda: build(find_kind(bot.kind), make_bot, token))
+        application = await asyncio.to_thread(lambda: build(find_kind(bot.kind), make_bot, token, given))
         await self._open(application, bot, calls, f"start {bot.config_version} {_sources.of(bot.kind)}")
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)
         return application

@@ -19,8 +19,10 @@ from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.protocol import DELIVER, Ticket, fresh_id, times_of
+from botyard.manager import BotManager
 from botyard.processing.slice import Slice, Tools
 from botyard.settings import Settings
+from botyard.sync import get_sync
 from botyard.telegram.keys import chat_key
 from tests.factories import FakeTickets, entry
 from tests.integration import kinds
@@ -42,7 +44,8 @@ class Rig:
         self.services, self.settings = services, settings
         self.redis = Redis.from_url(services.redis_url)
         self.tickets = FakeTickets()
-        self.host = Host(settings, database)
+        self.manager = BotManager(get_sync(), self.redis)
+        self.host = Host(settings, database, self.manager)
         self.boxes: Mailboxes = self.host.mailboxes
         self.keeper = Keeper(self.redis, times_of(settings))
         self.tools = Tools(self.keeper, Renewer(settings.lease_seconds / 3), self.tickets)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from redis.exceptions import RedisError
 
+from botyard.bots import activity
 from botyard.bots.registry import ServedBot
 from botyard.bots.stopping import REFUSED, stop_bot
 from botyard.delivery.calls import ApiClient, with_real_ids
@@ -25,8 +26,8 @@ from botyard.sent_messages import real_ids
 from botyard.telegram.outbox_bot import provisional_ids
 from botyard.telegram.request import UPLOAD_SECONDS
 from botyard.telegram.test_mode import HELD_BACK, audience_of
-from botyard.telegram.tokens import open_sealed
 from botyard.telemetry import metrics
+from botyard.vault.opening import open_sealed
 from db.engine import DATABASE_TROUBLE
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ class Sender:
         self.bot = bot
         self._host = host
         self._lease = lease
-        self._token = open_sealed(bot.token_encrypted)
+        self._token = open_sealed(bot.token)
         self._audience = audience_of(host.settings)
         self._uploader = Uploader(api, host.media, KnownFiles(bot.id, bot.customer_id), host.database)
         self.uploading = 0
@@ -189,6 +190,7 @@ class Sender:
             )  # fmt: skip
             if result.uncertain:
                 metrics.UNCERTAIN.inc(bot=self.bot.id)
+                activity.note(self.bot, "uncertain")
             self._count_end(row, result)
             try:
                 await self._follow(row, result)
@@ -206,6 +208,7 @@ class Sender:
     def _count_end(self, row: Row, result: Result) -> None:
         if result.verdict in _GIVEN_UP:
             metrics.GIVEN_UP.inc(bot=self.bot.id, lane=row.lane.name.lower(), state=result.verdict)
+            activity.note(self.bot, "unsent")
 
     async def _follow(self, row: Row, result: Result) -> None:
         """What a refusal means beyond its row."""
@@ -216,9 +219,9 @@ class Sender:
         if result.token_refused:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._host.database, stop_bot, self.bot.id, self.bot.config_version, REFUSED)
-            self._host.forget_bot(self.bot)
 
     def _count(self, row: Row) -> None:
         metrics.SENT.inc(bot=self.bot.id, lane=row.lane.name.lower())
+        activity.note(self.bot, "sent")
         if row.caused_at is not None:
             metrics.RESPONSE_SECONDS.observe((datetime.now(UTC) - row.caused_at).total_seconds(), bot=self.bot.id)

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from botyard.bots import activity
 from botyard.bots.registry import ServedBot
 from botyard.delivery.calls import ApiClient
 from botyard.delivery.outbox import Outbox, Result
@@ -92,6 +93,7 @@ class SendingSlice:
         if adopted:
             log.warning("sends_uncertain", bot=bot.id, count=adopted)
             metrics.UNCERTAIN.inc(adopted, bot=bot.id)
+            activity.note(bot, "uncertain", adopted)
         until = time.monotonic() + self._host.settings.slice_seconds
         try:
             while True:

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from botyard.bots import activity
 from botyard.bots.queues import change_queue, note_blocking
 from botyard.bots.registry import ServedBot
 from botyard.errors import InputError
@@ -244,6 +245,9 @@ class Slice:
             # Before the chat is let go: a renewal that comes after it would be told "lost".
             self._tools.renewer.drop(lease)
         metrics.PROCESSED.inc(bot=bot.id, outcome=ended.outcome)
+        activity.note(bot, "updates")
+        if ended.outcome == "dead":
+            activity.note(bot, "dead_updates")
         if ended.failure is not None:
             await self._note_failure(held, ended.failure)
         self._tools.patience.pop((self._telegram_id, held.update_id), None)

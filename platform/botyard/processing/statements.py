@@ -65,7 +65,7 @@ WITH r AS MATERIALIZED (
    ORDER BY c.scope, c.key FOR UPDATE
 ), b AS MATERIALIZED (
   -- Without a bot, or while it is being removed: nothing of it may come back.
-  SELECT 1 FROM bots WHERE id = %(bot)s AND status <> 'inactive'
+  SELECT 1 FROM bots WHERE id = %(bot)s AND removal_began IS NULL
 ), x AS MATERIALIZED (
   SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM b) AND NOT EXISTS (
     SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version){has_room}
@@ -114,7 +114,8 @@ WITH r AS MATERIALIZED (
          y.body::json, (y.dead->>'attempts')::bigint, y.dead->>'fingerprint' FROM y WHERE y.dead IS NOT NULL
 ), e AS (
   INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
-  SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NULL THEN 'update.processed' ELSE 'update.dead' END,
+  SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NOT NULL THEN 'update.dead'
+         WHEN y.kind = 'message' THEN 'message.received' ELSE 'update.processed' END,
          'update:' || y.u, 'bot', jsonb_build_object('chat', y.k, 'kind', y.kind) FROM y
 ){written}
 -- No row at all: there is no such bot.
@@ -136,7 +137,7 @@ WRITE_EARLY: Final = f"""
 SELECT set_config('app.tenant', %(tenant)s, true);
 WITH y AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(u bigint, at timestamptz, sends jsonb)
-   WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s AND status <> 'inactive')
+   WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s AND removal_began IS NULL)
      AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.telegram_id = %(telegram_id)s AND i.update_id = x.u)
 ), {_SENDS}
 SELECT count(*) FROM o

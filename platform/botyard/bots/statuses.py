@@ -1,0 +1,65 @@
+"""Whether a bot is served, and why not. See docs/bots.md."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from botyard.bots.registry import routing_of
+from botyard.bots.routing import publish
+from botyard.errors import InputError
+from botyard.events import BotRestarted, BotStarted, BotStopped, record
+from botyard.mailbox.server import redis_of
+from botyard.settings import get_settings
+from db.engine import get_sessions
+from db.models import Bot
+
+Status = Literal["active", "inactive", "error", "paused", "maintenance"]
+
+
+def change_status(session: Session, bot: Bot, status: Status, reason: str | None) -> bool:
+    """Give a bot another status in the caller's transaction; after its commit say it to the mailboxes.
+
+    Returns:
+        Whether it was changed: not if it is so already, or the bot is being removed.
+    """
+    if bot.status == status or bot.removal_began is not None:
+        return False
+    bot.status, bot.status_reason, bot.status_since = status, reason, datetime.now(UTC)
+    bot.config_version += 1
+    record(session, bot, BotStarted(reason or "") if status == "active" else BotStopped(status, reason or ""))
+    return True
+
+
+def set_status(bot_id: int, status: Status, reason: str | None) -> bool:
+    """Give a bot another status: while it is not active its updates wait, at Telegram or here.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    with get_sessions("system").begin() as session:
+        bot = _locked(session, bot_id)
+        changed = change_status(session, bot, status, reason)
+        route = routing_of(bot)
+    with redis_of(get_settings()) as redis:
+        publish(redis, route)
+    return changed
+
+
+def restart(bot_id: int) -> None:
+    """Let every process build the bot's application anew.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    with get_sessions("system").begin() as session:
+        bot = _locked(session, bot_id)
+        bot.config_version += 1
+        record(session, bot, BotRestarted())
+
+
+def _locked(session: Session, bot_id: int) -> Bot:
+    bot = session.get(Bot, bot_id, with_for_update=True)
+    if bot is None:
+        raise InputError("bot", f"there is no bot {bot_id}.", "`botyard bot list` shows them.")
+    return bot
