@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from botyard.errors import InputError
 from db.engine import get_engine
+from db.roles import check_application_role
 
 
 def configuration() -> Config:
@@ -23,10 +24,11 @@ def upgrade() -> None:
     """Create what is missing: the database, its roles, its tables. Any number may run at once.
 
     Raises:
-        InputError: PostgreSQL cannot be reached as the owner.
+        InputError: PostgreSQL cannot be reached as the owner, or the application role is above the policies.
     """
     _ensure_database()
     command.upgrade(configuration(), "head")
+    check_application_role()
 
 
 def _ensure_database() -> None:

@@ -6,12 +6,15 @@ from tasks.process_logs import connect_logs
 
 app = Celery("botyard")
 app.config_from_object("celeryconfig")
+# What Celery does not expect in a queue would end the worker.
+app.conf.worker_consumer = "tasks.receiving:YardConsumer"
 connect_logs()
 
 
 @signals.celeryd_init.connect(weak=False)
 def load_tasks(**_: object) -> None:
     """A worker is being made: only workers need the tasks' bodies, and with them the bots; beat and Flower do not."""
+    import tasks.customers  # noqa: PLC0415
     import tasks.maintenance  # noqa: PLC0415
     import tasks.outbound  # noqa: PLC0415
     import tasks.updates  # noqa: F401, PLC0415

@@ -12,13 +12,18 @@ from redis.exceptions import RedisError
 from botyard import __version__
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
-from botyard.mailbox.server import check_server
+from botyard.mailbox.server import check_server, redis_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
+from botyard.manager import BotManager
 from botyard.settings import get_settings
+from botyard.sync import get_sync
 from botyard.telemetry import metrics
 from botyard.telemetry.logs import configure_logs
+from botyard.web.api.application import PREFIX as API_PREFIX
+from botyard.web.api.application import build_api
 from botyard.web.health import router
 from botyard.web.webhook import PREFIX, Intakes, Receive, Scope, Send, Webhook
+from db.roles import check_application_role
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +46,26 @@ class Front:
         )
         redis = Redis(connection_pool=self._pool)
         mailboxes = Mailboxes(redis, times_of(settings))
-        self._webhook = Webhook(mailboxes, CeleryTickets(celery_producer()), Intakes(), settings.mailbox_calm)
+        self._intakes = Intakes()
+        self._webhook = Webhook(mailboxes, CeleryTickets(celery_producer()), self._intakes, settings.mailbox_calm)
         self._api = FastAPI(
-            title="Botyard", version=__version__, lifespan=self._lifespan, docs_url=None, redoc_url=None
+            title="Botyard",
+            version=__version__,
+            lifespan=self._lifespan,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
         )
         self._api.state.redis = redis
+        self._sync = get_sync()
+        # Threads use it, and not the event loop.
+        self._commands = redis_of(settings)
+        manager = BotManager(self._sync, self._commands)
+        manager.watch(self._bot_changed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._api.state.manager = manager
         self._api.include_router(router)
+        self._api.mount(API_PREFIX, build_api(self._api.state))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -58,13 +77,26 @@ class Front:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         await self._check_redis()
+        await asyncio.get_running_loop().run_in_executor(None, check_application_role)
+        self._loop = asyncio.get_running_loop()
+        self._sync.start()
         flushing = asyncio.create_task(self._flush())
         try:
             yield
         finally:
             flushing.cancel()
+            self._sync.stop()
+            self._loop = None
             await self._flush_once()
             await self._pool.aclose()
+            self._commands.close()
+
+    def _bot_changed(self, bot_id: int | None) -> None:
+        """In whatever thread hears of it; what is remembered of doors belongs to the event loop."""
+        if self._loop is not None:
+            # A loop that is just being closed has nothing left to forget.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._intakes.forget, bot_id)
 
     async def _check_redis(self) -> None:
         try:

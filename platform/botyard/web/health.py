@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from botyard.settings import get_settings
+from botyard.sync import get_sync
 from botyard.telegram.run import Lane
 from botyard.telemetry import metrics
 from db.engine import get_engine
@@ -44,7 +45,8 @@ async def ready(request: Request, response: Response) -> dict[str, str]:
     states |= await asyncio.get_running_loop().run_in_executor(None, _database_states)
     if set(states.values()) != {"ok"}:
         response.status_code = 503
-    return states
+    # Who hears nobody works all the same, on what it reads anew every few seconds.
+    return {**states, "sync": "ok" if get_sync().is_watching else "alone"}
 
 
 async def _redis_state(redis: "Redis") -> str:

@@ -4,12 +4,11 @@ Source: https://core.telegram.org/bots/api#setwebhook
 """
 
 import asyncio
-import hmac
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -17,6 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from botyard.bots.doors import PATH, PROBE, proof_of
 from botyard.bots.registry import Intake, find_intake
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import mailbox_entry
@@ -30,7 +30,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
-PREFIX: Final = "/webhook/"
+PREFIX: Final = PATH
 _MAX_BODY: Final = 1024 * 1024
 _MOST_DIGITS: Final = 12
 # Far beyond Telegram's ids; up to here a provisional message id, which is made of it, fits 64 bits.
@@ -40,36 +40,77 @@ _PUBLIC_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HELD_PER_SECOND: Final = 10_000
 _LONGEST_PAUSE: Final = 1.0
 _RETRY_AFTER: Final = (b"retry-after", b"2")
-_KNOWN_SECONDS: Final = 10.0
+# Changes are told to every process; this is for one that was not heard.
+_KNOWN_SECONDS: Final = 300.0
 _UNKNOWN_SECONDS: Final = 1.0
+# Who shows another secret, or comes to a closed door, may know of a change that was not heard here. The database is
+# asked once a second for it at most, however many such requests there are.
+_AGAIN_SECONDS: Final = 1.0
+_PROBE: Final = PROBE.lower().encode()
+_NONCE: Final = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _MOST_CACHED: Final = 100_000
 
 
 class Intakes:
-    """Whose webhook a path is, remembered for a few seconds; a known one outlives an absent database."""
+    """Whose webhook a path is, remembered for a while; a known one outlives an absent database."""
 
     def __init__(self) -> None:
         self._cache: dict[str, tuple[float, Intake | None]] = {}
+        """By public name: when the database was asked, and its answer."""
         self._asking: dict[str, asyncio.Task[Intake | None]] = {}
+        self._again: dict[str, float] = {}
+        """When the database was last asked because what is remembered did not do."""
+        self._forgotten = 0
 
     async def find(self, public_id: str) -> Intake | None:
-        """The bot behind a path.
+        """The door behind a path.
 
         Raises:
             SQLAlchemyError: it was never seen, and the database cannot be asked.
         """
-        until, intake = self._cache.get(public_id, (0.0, None))
-        if time.monotonic() < until:
+        asked, intake = self._cache.get(public_id, (-math.inf, None))
+        if time.monotonic() < asked + (_UNKNOWN_SECONDS if intake is None else _KNOWN_SECONDS):
             return intake
+        asking = self._ask_soon(public_id)
+        # A known one does not wait for a slow database: what is remembered serves until the answer is there.
+        return intake if intake is not None else await asyncio.shield(asking)
+
+    async def find_again(self, public_id: str) -> Intake | None:
+        """The same, asked for now; but what is remembered if that was done within the last second.
+
+        Raises:
+            SQLAlchemyError: it was never seen, and the database cannot be asked.
+        """
+        now = time.monotonic()
+        asked_lately = now < self._again.get(public_id, -math.inf) + _AGAIN_SECONDS
+        if asked_lately and public_id not in self._asking:
+            return self._cache.get(public_id, (0.0, None))[1]
+        if not asked_lately:
+            if len(self._again) >= _MOST_CACHED:
+                self._again.clear()
+            self._again[public_id] = now
+        return await asyncio.shield(self._ask_soon(public_id))
+
+    def forget(self, bot_id: int | None) -> None:
+        """Something of a bot was changed: ask the database the next time; none: of any bot. From this loop only.
+
+        What is known serves on until the answer is there, so an absent database stops nobody.
+        """
+        self._forgotten += 1
+        for public_id, (_, intake) in self._cache.items():
+            if bot_id is None or intake is None or intake.bot_id == bot_id:
+                self._cache[public_id] = (-math.inf, intake)
+
+    def _ask_soon(self, public_id: str) -> asyncio.Task[Intake | None]:
         asking = self._asking.get(public_id)
         if asking is None:
             asking = self._asking[public_id] = asyncio.create_task(self._ask(public_id))
             asking.add_done_callback(lambda _: self._asking.pop(public_id, None))
-        # A known one does not wait for a slow database: what is remembered serves until the answer is there.
-        return intake if intake is not None else await asyncio.shield(asking)
+        return asking
 
     async def _ask(self, public_id: str) -> Intake | None:
-        known = self._cache.get(public_id, (0.0, None))[1]
+        known = self._cache.get(public_id, (-math.inf, None))[1]
+        asked, forgotten = time.monotonic(), self._forgotten
         try:
             intake = await asyncio.get_running_loop().run_in_executor(None, find_intake, public_id)
         except SQLAlchemyError as error:
@@ -79,8 +120,8 @@ class Intakes:
             intake = known
         if len(self._cache) >= _MOST_CACHED:
             self._cache.clear()
-        life = _UNKNOWN_SECONDS if intake is None else _KNOWN_SECONDS
-        self._cache[public_id] = (time.monotonic() + life, intake)
+        # What was forgotten meanwhile may have been read just before it was changed.
+        self._cache[public_id] = (asked if forgotten == self._forgotten else -math.inf, intake)
         return intake
 
 
@@ -109,8 +150,9 @@ class Webhook:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: 200 only when Redis has the update, 503 when Telegram is to bring it again."""
+        body = b""
         try:
-            status = await self._take_in(scope, receive)
+            status, body = await self._take_in(scope, receive)
         except Refusal as refusal:
             status = refusal.status
         except (RedisError, SQLAlchemyError, OSError) as error:
@@ -121,17 +163,19 @@ class Webhook:
             log.exception("update_not_accepted")
             status = 503
         metrics.ACKNOWLEDGED.inc(status=status)
-        await _answer(send, status)
+        await _answer(send, status, body)
 
-    async def _take_in(self, scope: Scope, receive: Receive) -> int:
+    async def _take_in(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         if scope["method"] != "POST":
             raise Refusal(405)
-        public_id = scope["path"][len(PREFIX) :]
-        intake = await self._intakes.find(public_id) if _PUBLIC_ID.fullmatch(public_id) else None
-        if intake is None:
-            raise Refusal(404)
         headers = dict(scope["headers"])
-        _check_secret(headers, intake)
+        intake, secret_hash = await self._enter(scope["path"][len(PREFIX) :], headers)
+        if (nonce := headers.get(_PROBE)) is not None:
+            if not _NONCE.fullmatch(nonce):
+                raise Refusal(400)
+            return 200, proof_of(secret_hash, nonce.decode()).encode()
+        if intake.closed:
+            raise Refusal(503)
         if not headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             raise Refusal(415)
         body = await _read(headers, receive)
@@ -149,14 +193,21 @@ class Webhook:
             # It is ours, and Telegram may know a little later: what would only wait here waits there, and taking a
             # flood in leaves the processor to the bots that are not flooded.
             await asyncio.sleep(min(accepted.held / _HELD_PER_SECOND, _LONGEST_PAUSE))
-        return 200
+        return 200, b""
 
-
-def _check_secret(headers: dict[bytes, bytes], intake: Intake) -> None:
-    given = headers.get(b"x-telegram-bot-api-secret-token", b"")
-    # Hashes are compared: their length says nothing, and a bot without a secret matches nothing.
-    if not given or not hmac.compare_digest(sha256(given).digest(), intake.secret_hash):
-        raise Refusal(401)
+    async def _enter(self, public_id: str, headers: dict[bytes, bytes]) -> tuple[Intake, bytes]:
+        """The door that somebody came to, and the hash of the secret with which they may come in."""
+        intake = await self._intakes.find(public_id) if _PUBLIC_ID.fullmatch(public_id) else None
+        if intake is None:
+            raise Refusal(404)
+        given = headers.get(b"x-telegram-bot-api-secret-token", b"")
+        secret_hash = intake.secret_of(given, time.time())
+        if secret_hash is None or intake.closed:
+            intake = await self._intakes.find_again(public_id)
+            secret_hash = None if intake is None else intake.secret_of(given, time.time())
+        if intake is None or secret_hash is None:
+            raise Refusal(401)
+        return intake, secret_hash
 
 
 async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
@@ -191,12 +242,12 @@ def _parse(body: bytes) -> tuple[dict[str, Any], int]:
     return update, update_id
 
 
-async def _answer(send: Send, status: int) -> None:
-    headers = [(b"content-length", b"0")]
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-length", b"%d" % len(body))]
     if status == 503:
         headers.append(_RETRY_AFTER)
     if status == 413:
         # What is left of the body is not read: the connection cannot be used again.
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": body})

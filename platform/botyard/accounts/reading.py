@@ -1,0 +1,85 @@
+"""What somebody may see, read as the tenants whose it is."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+
+from sqlalchemy import select
+
+from botyard.accounts import services
+from botyard.accounts.access import Actor, customer_for, tenant_session
+from botyard.accounts.roles import Role
+from botyard.errors import InputError
+from db.models import Bot, BotHealth, Customer
+
+SeenBot = tuple[Bot, BotHealth | None]
+
+
+def customers_of(actor: Actor, *, after: int, limit: int) -> list[Customer]:
+    """The customers for whom somebody can act, in the order of their numbers.
+
+    Args:
+        actor: a superadmin sees all.
+        after: the number behind which to begin.
+        limit: how many at most.
+    """
+    if actor.superadmin:
+        numbers = services.customer_ids(after, limit)
+    else:
+        numbers = [number for number in actor.customers if number > after][:limit]
+    return [customer for number in numbers if (customer := _customer(number)) is not None]
+
+
+def bots_of(actor: Actor, *, after: int, limit: int) -> list[SeenBot]:
+    """The bots of these customers, each with its health, in the order of their numbers."""
+    if actor.superadmin:
+        places = sorted((customer, bot) for bot, customer in services.bot_places(after, limit))
+        groups = groupby(places, key=itemgetter(0))
+        found = [one for customer, bots in groups for one in _bots(customer, [bot for _, bot in bots])]
+    else:
+        found = [one for customer in actor.customers for one in bots_of_customer(customer, after=after, limit=limit)]
+    return sorted(found, key=lambda one: one[0].id)[:limit]
+
+
+def bots_of_customer(customer_id: int, *, after: int, limit: int) -> list[SeenBot]:
+    """The bots of one customer; whoever calls it has checked the right to."""
+    query = select(Bot, BotHealth).outerjoin(BotHealth, BotHealth.bot_id == Bot.id)
+    with tenant_session(customer_id) as session:
+        rows = session.execute(query.where(Bot.id > after).order_by(Bot.id).limit(limit))
+        return [(bot, health) for bot, health in rows]
+
+
+def bot_of_customer(customer_id: int, bot_id: int) -> SeenBot | None:
+    """A bot as it is now, with its health; none if it is not that customer's (any more)."""
+    return next(iter(_bots(customer_id, [bot_id])), None)
+
+
+def own_customer(actor: Actor, customer_id: int | None, *, needs: Role) -> Customer:
+    """The customer for whom somebody acts.
+
+    Args:
+        actor: who.
+        customer_id: which one, for somebody who acts for more than one, or for a superadmin.
+        needs: what they must be allowed to.
+
+    Raises:
+        InputError: which one it is was not said, and there is not exactly one.
+        AccessError: see `customer_for`.
+    """
+    if customer_id is None:
+        if len(actor.customers) != 1:
+            says = "more than one customer" if actor.customers else "no customer"
+            raise InputError("customer", f"is not said, and you act for {says}.", "Add ?customer= and its id.")
+        customer_id = actor.customers[0]
+    return customer_for(actor, customer_id, needs=needs)
+
+
+def _customer(customer_id: int) -> Customer | None:
+    with tenant_session(customer_id) as session:
+        return session.get(Customer, customer_id)
+
+
+def _bots(customer_id: int, numbers: Iterable[int]) -> list[SeenBot]:
+    query = select(Bot, BotHealth).outerjoin(BotHealth, BotHealth.bot_id == Bot.id).where(Bot.id.in_(list(numbers)))
+    with tenant_session(customer_id) as session:
+        return [(bot, health) for bot, health in session.execute(query)]

@@ -1,0 +1,76 @@
+"""What the services of accounts give back: plain values that outlive their transaction."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from botyard.accounts.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What somebody may do for one customer."""
+
+    customer_id: int
+    role: Role
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who shows a token."""
+
+    person_id: int
+    name: str
+    superadmin: bool
+    memberships: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWanted:
+    """A token to be made, and for whom.
+
+    Args:
+        name: of the person; who is not known yet becomes a superadmin if no customer is given.
+        customer: the customer for whom they shall act, by username or number.
+        role: as what.
+        expires_days: after so many days it is refused; none: never.
+    """
+
+    name: str
+    customer: str | None = None
+    role: Role | None = None
+    expires_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was made; it is nowhere else."""
+
+    id: int
+    person: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """One line of a list of tokens."""
+
+    id: int
+    person: str
+    superadmin: bool
+    customers: str
+    """As ``acme (owner), other (viewer)``."""
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerLine:
+    """One line of a list of customers."""
+
+    id: int
+    username: str | None
+    name: str
+    status: str
+    bots: int

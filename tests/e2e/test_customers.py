@@ -1,0 +1,235 @@
+"""Customers and their bots over the REST API, against the whole system: made, given another token, removed, synced."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import psycopg2
+import pytest
+from redis import Redis
+
+from tests.e2e.yard import Yard, wait_until
+
+pytestmark = pytest.mark.timeout(180)
+COUNTER, WELL = "tests.e2e.bots:counter", "tests.e2e.bots:forgetful"
+_numbers = count(4_170_000_001)
+_people = count(6_400_000_000)
+
+
+@dataclass
+class Office:
+    """A superadmin in front of the API."""
+
+    yard: Yard
+    token: str
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, method: str, path: str, body: Any = None, *, as_member: str | None = None) -> tuple[int, Any]:
+        token = self.tokens[as_member] if as_member else self.token
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.yard.web_port}/api{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def command(self, *words: str) -> str:
+        command = [sys.executable, "-m", "botyard.cli", *words]
+        ended = subprocess.run(command, env=self.yard.environment, capture_output=True, text=True, check=True)
+        return ended.stdout.strip()
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """As somebody who changes rows past the code."""
+        with contextlib.closing(psycopg2.connect(self.yard.environment["DATABASE_OWNER_URL"])) as made:
+            made.autocommit = True
+            with made.cursor() as found:
+                found.execute(statement)
+                return found.fetchall() if found.description else []
+
+    def telegram_bot(self) -> tuple[int, str]:
+        """A bot that only Telegram knows."""
+        number = next(_numbers)
+        token = f"{number}:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+        self.yard.simulator.post("/sim/bots", token=token, username=f"c{number}_bot", name="Of a customer")
+        return number, token
+
+    def new_customer(self, username: str, kind: str = COUNTER) -> tuple[dict[str, Any], int, str]:
+        number, token = self.telegram_bot()
+        status, made = self.ask("POST", "/customers", {"username": username, "botToken": token, "kind": kind})
+        assert status == 201, made
+        self.tokens[username] = self.command("admin", "token", "--customer", username, "--role", "manager")
+        return made, number, token
+
+    def answers(self, bot: int, text: str = "hello") -> str:
+        """What a bot answers to a new person."""
+        person = next(_people)
+        self.yard.simulator.post("/sim/batch", bot_id=bot, messages=[{"person_id": person, "text": text}])
+        heard: list[str] = []
+
+        def answered() -> bool:
+            heard[:] = [
+                one["params"]["text"]
+                for one in self.yard.simulator.history()
+                if one["kind"] == "call" and one["method"] == "sendMessage" and one["ok"]
+                and (one["bot_id"], int(one["params"]["chat_id"])) == (bot, person)
+            ]  # fmt: skip
+            return bool(heard)
+
+        wait_until(answered, 30, f"bot {bot} answers")
+        return heard[0]
+
+    def webhook(self, token: str) -> str:
+        found = self.yard.simulator.get(f"/bot{token}/getWebhookInfo")["result"]["url"]
+        assert isinstance(found, str)
+        return found
+
+    def wait_for_webhook(self, token: str) -> None:
+        wait_until(lambda: bool(self.webhook(token)), 30, "its webhook is set")
+
+
+@pytest.fixture(scope="module")
+def office(yard: Yard) -> Office:
+    made = Office(yard, "")
+    made.token = made.command("admin", "token")
+    return made
+
+
+def test_a_customer_is_made_with_a_token_and_its_bot_answers(office: Office) -> None:
+    made, number, token = office.new_customer("new_client")
+    assert (made["username"], made["status"]) == ("new_client", "active")
+    assert (made["bot"]["telegramId"], made["bot"]["status"], made["bot"]["kind"]) == (number, "active", COUNTER)
+    office.wait_for_webhook(token)
+    assert office.answers(number) == "1 hello"
+    status, stats = office.ask("GET", "/messages/bot-manager-stats", as_member="new_client")
+    assert status == 200
+    assert stats["stats"] == {
+        "total": 1, "active": 1, "inactive": 0, "error": 0, "isWatching": True, "method": "sqlalchemy-events",
+    }  # fmt: skip
+
+
+def test_a_token_that_telegram_refuses_leaves_no_customer(office: Office) -> None:
+    token = f"{next(_numbers)}:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+    status, problem = office.ask("POST", "/customers", {"username": "half", "botToken": token})
+    assert status == 422
+    assert problem["errors"][0]["field"] == "botToken"
+    assert token.partition(":")[2] not in json.dumps(problem)
+    assert office.sql("SELECT count(*) FROM customers WHERE username = 'half'") == [(0,)]
+
+
+def test_a_token_that_another_customer_has_is_refused_and_nothing_is_told_of_it(office: Office) -> None:
+    made, number, token = office.new_customer("first")
+    status, problem = office.ask("POST", "/customers", {"username": "second", "botToken": token})
+    assert status == 409
+    assert str(made["bot"]["id"]) not in problem["detail"].replace(str(number), "")
+    assert office.sql("SELECT count(*) FROM customers WHERE username = 'second'") == [(0,)]
+
+
+def test_another_token_is_given_and_its_bot_serves(office: Office) -> None:
+    made, number, token = office.new_customer("replacing")
+    office.wait_for_webhook(token)
+    assert office.answers(number) == "1 hello"
+    other, fresh = office.telegram_bot()
+    status, changed = office.ask("PUT", "/customers/my-profile", {"botToken": fresh}, as_member="replacing")
+    assert status == 200, changed
+    assert (changed["bot"]["id"], changed["bot"]["telegramId"]) == (made["bot"]["id"], other)
+    office.wait_for_webhook(fresh)
+    assert office.answers(other) == "1 hello"
+
+
+def test_a_customer_is_removed_with_its_bot_and_its_webhook(office: Office) -> None:
+    made, number, token = office.new_customer("leaving")
+    office.wait_for_webhook(token)
+    assert office.answers(number) == "1 hello"
+    status, going = office.ask("DELETE", f"/customers/{made['id']}")
+    assert (status, going["state"], going["bots"]) == (202, "removing", [made["bot"]["id"]])
+    assert office.ask("GET", "/customers/my-profile", as_member="leaving")[0] in (401, 403)
+    wait_until(lambda: office.ask("GET", f"/customers/{made['id']}")[0] == 404, 60, "the customer is gone")
+    assert office.ask("GET", f"/bots/{made['bot']['id']}")[0] == 404
+    assert office.webhook(token) == ""
+    assert office.ask("GET", "/customers/my-profile", as_member="leaving")[0] == 401
+    left = " UNION ALL ".join(
+        f"SELECT count(*) FROM {table} WHERE bot_id = {made['bot']['id']}"  # noqa: S608 - names of our tables
+        for table in ("bot_identities", "bot_secrets", "inbox", "outbox", "conversations", "messages", "bot_health")
+    )
+    assert office.sql(left) == [(0,)] * 7
+
+
+@contextlib.contextmanager
+def told(office: Office) -> Iterator[Any]:
+    """What every process is told of bots in this block."""
+    with Redis.from_url(office.yard.environment["REDIS_URL"], decode_responses=True) as redis, redis.pubsub() as heard:
+        heard.psubscribe("sync:bots.*")
+        assert heard.get_message(timeout=10)["type"] == "psubscribe"
+        yield lambda seconds=0.5: heard.get_message(ignore_subscribe_messages=True, timeout=seconds)
+
+
+def synced(office: Office, bot: int, hear: Any) -> None:
+    """After a sync everybody was told of this bot, and only then."""
+    assert hear() is None
+    status, answer = office.ask("POST", "/messages/bot-manager-sync")
+    assert (status, answer["message"]) == (200, "Bot manager synchronized with database")
+    assert set(answer["stats"]) == {"total", "active", "error", "method"}
+    message = hear(10)
+    assert message is not None
+    assert (message["channel"], json.loads(message["data"])["data"]["id"]) == ("sync:bots.updated", bot)
+
+
+def quiet(office: Office, token: str, number: int) -> None:
+    """Its bot answers, and nothing is left to tell of it."""
+    office.wait_for_webhook(token)
+    assert office.answers(number)
+    assert office.ask("POST", "/messages/bot-manager-sync")[0] == 200
+
+
+def test_a_sync_finds_what_raw_sql_changed(office: Office) -> None:
+    made, number, token = office.new_customer("by_hand")
+    bot = made["bot"]["id"]
+    quiet(office, token, number)
+    with told(office) as hear:
+        office.sql(f"UPDATE bots SET kind = '{WELL}' WHERE id = {bot}")  # noqa: S608
+        synced(office, bot, hear)
+        wait_until(lambda: office.answers(number) == "Well?", 30, "it is of the other kind")
+        office.sql(f"UPDATE bots SET status = 'error', status_reason = 'by hand' WHERE id = {bot}")  # noqa: S608
+        synced(office, bot, hear)
+    _, stats = office.ask("GET", "/messages/bot-manager-stats", as_member="by_hand")
+    assert (stats["stats"]["active"], stats["stats"]["error"]) == (0, 1)
+
+
+MUTE = """
+import sys
+from db.engine import get_sessions
+from db.models import Bot
+with get_sessions("system").begin() as session:
+    bot = session.get(Bot, int(sys.argv[1]))
+    bot.kind, bot.config_version = sys.argv[2], bot.config_version + 1
+"""
+
+
+def test_a_sync_finds_a_change_whose_notification_was_lost(office: Office) -> None:
+    """It is made by a process whose Redis user may not publish."""
+    made, number, token = office.new_customer("unheard")
+    bot = made["bot"]["id"]
+    quiet(office, token, number)
+    with Redis.from_url(office.yard.environment["REDIS_URL"]) as redis:
+        redis.execute_command("ACL", "SETUSER", "mute", "on", ">quiet", "~*", "&*", "+@all", "-publish")
+    url = f"redis://mute:quiet@127.0.0.1:{office.yard.valkey_port}/0"
+    with told(office) as hear:
+        changed = subprocess.run(
+            [sys.executable, "-c", MUTE, str(bot), WELL],
+            env=office.yard.environment | {"REDIS_URL": url}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "sync_not_told" in changed.stdout + changed.stderr
+        synced(office, bot, hear)
+    wait_until(lambda: office.answers(number) == "Well?", 30, "it is of the other kind")

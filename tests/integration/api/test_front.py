@@ -1,0 +1,38 @@
+"""The web process as a whole: what it remembers is forgotten when another process tells of a change."""
+
+from hashlib import sha256
+
+import orjson
+import redis
+from starlette.testclient import TestClient
+
+from tests.e2e.yard import wait_until
+from tests.factories import SECRET, TELEGRAM_ID, make_bot, message
+from tests.services import Services
+
+
+def test_a_door_that_changed_is_looked_up_again_at_once(
+    web: TestClient, clean: Services, valkey: "redis.Redis"
+) -> None:
+    bot = make_bot()
+    numbers = iter(range(1, 10_000))
+
+    def knock() -> int:
+        status: int = web.post(
+            f"/webhook/public-{TELEGRAM_ID}",
+            content=orjson.dumps(message(next(numbers))),
+            headers={"X-Telegram-Bot-Api-Secret-Token": SECRET, "Content-Type": "application/json"},
+        ).status_code
+        return status
+
+    assert knock() == 200
+    changed = sha256(b"another secret").hexdigest()
+    clean.superuser(
+        f"UPDATE bot_identities SET secret_hash = '\\x{changed}'",  # noqa: S608 - a digest
+        f"UPDATE bots SET webhook_secret_hash = '\\x{changed}'",  # noqa: S608 - a digest
+    )
+    # Nobody was told yet.
+    assert knock() == 200
+    wait_until(lambda: bool(valkey.pubsub_numpat()), 10, "the web process listens")
+    valkey.publish("sync:bots.updated", orjson.dumps({"from": "another", "data": {"id": bot.id}}))
+    wait_until(lambda: knock() == 401, 5, "the new secret is known")

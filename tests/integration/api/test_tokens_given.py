@@ -1,0 +1,148 @@
+"""Tokens over the REST API: checked with the simulator, sealed, and never repeated."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import redis
+from starlette.testclient import TestClient
+
+from botyard.accounts import services
+from botyard.accounts.records import TokenWanted
+from botyard.accounts.roles import Role
+from botyard.web.front import build_app
+from tests.integration.api.callers import Caller, superadmin
+from tests.services import Services, environment
+from tests.unit.simulator.process import Process
+
+SECRET = "AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+_numbers = count(4_180_000_001)
+
+
+def bot(process: Process) -> tuple[int, str]:
+    """A bot that Telegram knows."""
+    number = next(_numbers)
+    token = f"{number}:{SECRET}"
+    made = httpx.post(f"{process.url}/sim/bots", json={"token": token, "username": f"g{number}_bot", "name": "Given"})
+    assert made.status_code == 200
+    return number, token
+
+
+@pytest.fixture
+def root(clean: Services, process: Process) -> Iterator[Caller]:
+    """A superadmin, in front of a web process whose Bot API is the simulator."""
+    del clean
+    with environment({"API_URL": process.url}), TestClient(build_app(), raise_server_exceptions=False) as web:
+        yield Caller(web, superadmin())
+
+
+@pytest.fixture
+def manager(root: Caller) -> Caller:
+    """Of a customer without bots."""
+    root.post("/customers", {"username": "acme"})
+    return Caller(root.web, services.new_token(TokenWanted("anna", "acme", Role.MANAGER)).token)
+
+
+def errands(valkey: "redis.Redis") -> list[tuple[str, list[int]]]:
+    """What was left to a worker, oldest first."""
+    found = []
+    for raw in reversed(valkey.lrange("maintenance", 0, -1)):
+        headers: dict[str, Any] = json.loads(raw)["headers"]
+        body = orjson.loads(b64decode(json.loads(raw)["body"]))
+        found.append((headers["task"], body[0]))
+    return found
+
+
+def test_a_customer_gets_its_bot_and_a_worker_connects_it(
+    root: Caller, process: Process, clean: Services, valkey: "redis.Redis"
+) -> None:
+    number, token = bot(process)
+    made = root.post("/customers", {"username": "new_client", "botToken": token, "kind": "demo"})
+    assert made.status == 201
+    shown = made.body["bot"]
+    assert (shown["telegramId"], shown["username"], shown["customer"]) == (number, f"g{number}_bot", made.body["id"])
+    assert errands(valkey) == [("botyard.connect_bot", [shown["id"]])]
+    assert SECRET not in str(made.body)
+    kept = clean.superuser(
+        "SELECT (SELECT string_agg(a::text, '') FROM audit a) || (SELECT string_agg(b::text, '') FROM bots b)"
+    )
+    assert SECRET not in kept[0][0]
+
+
+@pytest.mark.parametrize("api", ["refuses it", "is away"])
+def test_a_token_that_cannot_be_checked_leaves_no_customer(
+    root: Caller, process: Process, clean: Services, valkey: "redis.Redis", api: str
+) -> None:
+    token = f"{next(_numbers)}:{SECRET}"
+    where = process.url if api == "refuses it" else "http://127.0.0.1:1"
+    with environment({"API_URL": where}):
+        answer = root.post("/customers", {"username": "half", "botToken": token})
+    assert answer.status == (422 if api == "refuses it" else 503)
+    if api == "is away":
+        assert int(answer.headers["retry-after"]) > 0
+    else:
+        assert answer.body["errors"][0]["field"] == "botToken"
+    assert SECRET not in str(answer.body)
+    assert clean.superuser("SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM bots)") == [(1, 0)]
+    assert errands(valkey) == []
+
+
+def test_a_bot_of_another_customer_is_not_taken_and_not_named(root: Caller, manager: Caller, process: Process) -> None:
+    _, token = bot(process)
+    other = root.post("/customers", {"username": "other", "botToken": token}).body["bot"]["id"]
+    answer = manager.put("/customers/my-profile", {"botToken": token, "name": "Stolen"})
+    assert answer.status == 409
+    assert f"bot {other}" not in str(answer.body)
+    assert "other" not in str(answer.body)
+    # What is refused in one part is not done in another.
+    assert manager.get("/customers/my-profile").body["name"] == "acme"
+    assert root.get(f"/bots/{other}").body["status"] == "active"
+
+
+def test_a_customer_without_bots_gets_one_and_then_gives_it_another_token(
+    manager: Caller, process: Process, valkey: "redis.Redis"
+) -> None:
+    first, token = bot(process)
+    given = manager.put("/customers/my-profile", {"botToken": token, "name": "Acme"})
+    assert (given.status, given.body["name"], given.body["bot"]["telegramId"]) == (200, "Acme", first)
+    second, other = bot(process)
+    replaced = manager.put("/customers/my-profile", {"botToken": other}).body["bot"]
+    assert (replaced["id"], replaced["telegramId"]) == (given.body["bot"]["id"], second)
+    assert len(manager.get("/bots").body["bots"]) == 1
+    assert errands(valkey) == [("botyard.connect_bot", [replaced["id"]])] * 2
+
+
+def test_with_more_than_one_bot_it_is_said_which_is_meant(
+    root: Caller, manager: Caller, process: Process, clean: Services
+) -> None:
+    kept, token = bot(process)
+    one = manager.put("/customers/my-profile", {"botToken": token}).body
+    second = root.post("/customers", {"username": "lends", "botToken": bot(process)[1]}).body["bot"]["id"]
+    for table in ("bots", "bot_identities", "bot_secrets", "bot_health"):
+        clean.superuser(f"UPDATE {table} SET customer_id = {one['id']}")  # noqa: S608 - names of our tables
+    third, other = bot(process)
+    unsaid = manager.put("/customers/my-profile", {"botToken": other})
+    assert (unsaid.status, unsaid.body["errors"][0]["field"]) == (422, "bot")
+    given = manager.put("/customers/my-profile", {"botToken": other, "bot": second})
+    assert (given.status, given.body["bot"]["telegramId"]) == (200, third)
+    assert manager.get(f"/bots/{one['bot']['id']}").body["telegramId"] == kept
+
+
+def test_a_registered_bot_keeps_its_customer_when_only_the_mailboxes_were_not_told(
+    root: Caller, process: Process, clean: Services
+) -> None:
+    _, token = bot(process)
+    with redis.Redis.from_url(clean.redis_url) as admin:
+        # From here on no script runs, as on a server that is just failing.
+        admin.execute_command("ACL", "SETUSER", "default", "-evalsha", "-eval")
+        try:
+            made = root.post("/customers", {"username": "told_later", "botToken": token})
+        finally:
+            admin.execute_command("ACL", "SETUSER", "default", "+evalsha", "+eval")
+    assert made.status == 201
+    assert made.body["bot"]["status"] == "active"
