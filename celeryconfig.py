@@ -84,4 +84,15 @@ beat_schedule = {
         "schedule": timedelta(minutes=5),
         "options": {"queue": "maintenance", "expires": 300},
     },
+    "check-bots": {
+        "task": "botyard.check_bots",
+        "schedule": timedelta(minutes=5),
+        # A round that comes late is as good; two in a row are not better.
+        "options": {"queue": "maintenance", "expires": 240},
+    },
+    "finish-removals": {
+        "task": "botyard.finish_removals",
+        "schedule": timedelta(minutes=15),
+        "options": {"queue": "maintenance", "expires": 600},
+    },
 }

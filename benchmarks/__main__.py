@@ -19,8 +19,13 @@ from pathlib import Path
 
 import aiohttp
 import psycopg2
+from pydantic import SecretStr
 
 from botyard.embedded import free_port, port_is_free
+from botyard.settings import Settings
+from botyard.vault.keys import Keyring
+from botyard.vault.opening import open_sealed
+from botyard.vault.sealed import SealedSecret
 from tests.e2e.conftest import FAST
 from tests.e2e.yard import Yard, wait_until
 
@@ -91,11 +96,13 @@ def _webhook(yard: Yard) -> tuple[str, str]:
     """The address and secret of a bot that has no worker to keep up with."""
     yard.add_bot(TOKEN, "tests.e2e.bots:counter", "updates")
     with psycopg2.connect(yard.environment["DATABASE_OWNER_URL"]) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT public_id, webhook_secret_encrypted FROM bots WHERE telegram_id = 4300000001")
-        public_id, sealed = cursor.fetchall()[0]
-    from cryptography.fernet import Fernet  # noqa: PLC0415
-
-    secret = Fernet(yard.environment["SECRET_KEY"]).decrypt(bytes(sealed)).decode()
+        cursor.execute(
+            "SELECT i.public_id, s.bot_id, s.name, s.sealed FROM bot_identities i JOIN bot_secrets s USING (bot_id)"
+            " WHERE i.telegram_id = 4300000001 AND s.name = 'webhook:4300000001'"
+        )
+        public_id, bot_id, name, sealed = cursor.fetchall()[0]
+    keys = Keyring(Settings(secret_key=SecretStr(yard.environment["SECRET_KEY"])))
+    secret = open_sealed(SealedSecret(bot_id, name, bytes(sealed)), keys)
     return f"http://127.0.0.1:{yard.web_port}/webhook/{public_id}", secret
 
 

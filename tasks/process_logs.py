@@ -42,6 +42,36 @@ def check_redis(**_: object) -> None:
         raise WorkerShutdown(1) from None
 
 
+def check_secrets(**_: object) -> None:
+    """A worker begins: keys that do not open what is stored end it with one line, before a single bot falls silent.
+
+    Raises:
+        WorkerShutdown: a key is missing.
+    """
+    from botyard.vault.key_use import check_keys  # noqa: PLC0415 - beat and Flower open nothing
+
+    try:
+        check_keys()
+    except InputError as error:
+        print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
+        raise WorkerShutdown(1) from None
+
+
+def check_role(**_: object) -> None:
+    """A worker begins: an application role that the policies would not hold ends it with one line.
+
+    Raises:
+        WorkerShutdown: the role is refused.
+    """
+    from db.roles import check_application_role  # noqa: PLC0415 - beat and Flower ask no database
+
+    try:
+        check_application_role()
+    except InputError as error:
+        print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
+        raise WorkerShutdown(1) from None
+
+
 def say_ready(**_: object) -> None:
     """A supervisor that waits for this process is told by a file."""
     if told := os.environ.get("BOTYARD_READY_FILE"):
@@ -52,4 +82,6 @@ def connect_logs() -> None:
     """Our logs instead of Celery's own."""
     signals.setup_logging.connect(_configure, weak=False)
     signals.celeryd_init.connect(check_redis, weak=False)
+    signals.celeryd_init.connect(check_secrets, weak=False)
+    signals.celeryd_init.connect(check_role, weak=False)
     signals.beat_init.connect(say_ready, weak=False)

@@ -14,7 +14,8 @@ from botyard.bots import registry
 from botyard.bots.registry import ServedBot
 from botyard.mailbox.protocol import Held, Ticket, Times
 from botyard.processing.store import Resolution
-from botyard.telegram.tokens import seal
+from botyard.vault.sealed import token_of, webhook_of
+from botyard.vault.sealing import keep_secret
 from db.engine import get_sessions
 from db.models import Bot, BotIdentity
 
@@ -91,15 +92,17 @@ def make_bot(
             kind=kind,
             name="Test bot",
             username="test_bot",
-            token_encrypted=seal(token),
-            webhook_secret_encrypted=seal(SECRET),
-            webhook_secret_hash=sha256(SECRET.encode()).digest(),
             api_url=api_url,
             queue=queue,
         )
         session.add(bot)
         session.flush()
-        session.add(BotIdentity(telegram_id=telegram_id, bot_id=bot.id, customer_id=customer_id))
+        digest = sha256(SECRET.encode()).digest()
+        door = BotIdentity(telegram_id=telegram_id, bot_id=bot.id, customer_id=customer_id, public_id=bot.public_id)
+        door.secret_hash = digest
+        session.add(door)
+        keep_secret(session, bot, token_of(telegram_id), token)
+        keep_secret(session, bot, webhook_of(telegram_id), SECRET)
         bot_id = bot.id
     found = registry.find(bot_id)
     assert found is not None

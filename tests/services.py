@@ -18,6 +18,7 @@ from redis import Redis
 
 from botyard.embedded import PostgresServer, ValkeyServer, free_port
 from botyard.settings import get_settings
+from botyard.sync import get_sync
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "not-a-secret"  # of throw-away servers on the loopback
@@ -75,9 +76,18 @@ class Services:
 
     def empty(self) -> None:
         """Forget everything but the customers and the tables."""
-        self.superuser(f"TRUNCATE {', '.join(_EMPTIED)} RESTART IDENTITY CASCADE")
+        self.superuser(
+            f"TRUNCATE {', '.join(_EMPTIED)} RESTART IDENTITY CASCADE",
+            "DELETE FROM customers WHERE id <> 1",
+            "UPDATE customers SET name = 'Default', username = 'default', status = 'active', version = 1",
+        )
         with Redis.from_url(self.redis_url) as redis:
             redis.flushall()
+        get_sync.cache_clear()
+
+    def tell_everybody(self) -> None:
+        """Let every process read everything anew, after a change that told nobody."""
+        get_sync().publish("resync", {})
 
 
 @contextlib.contextmanager
@@ -175,7 +185,7 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 def forget() -> None:
     """Close the pools and clear the caches that came from the environment."""
-    from botyard.telegram import tokens
+    from botyard.vault import keys
     from db import engine
 
     if engine.get_engine.cache_info().currsize:
@@ -183,5 +193,6 @@ def forget() -> None:
             engine.get_engine(role).dispose()
     engine.get_engine.cache_clear()
     engine.get_sessions.cache_clear()
-    tokens._keys.cache_clear()
+    keys.keyring.cache_clear()
     get_settings.cache_clear()
+    get_sync.cache_clear()

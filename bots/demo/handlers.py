@@ -1,7 +1,10 @@
 """The demo bot's handlers: plain python-telegram-bot, nothing of the platform."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict, Field
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 from telegram.ext import (
     CallbackQueryHandler,
@@ -25,6 +28,15 @@ HELP: Final = (
 )
 
 
+class Settings(BaseModel):
+    """What may be set for each demo bot."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    greeting: str = Field(default="Hello {name}!", min_length=1, max_length=500)
+    """Its first words to a person, whose name takes the place of ``{name}``."""
+
+
 def _message(update: Update) -> Message:
     message = update.effective_message
     if message is None:
@@ -39,11 +51,11 @@ def _counted(context: Context) -> int:
     return count
 
 
-async def start(update: Update, context: Context) -> None:
+async def start(update: Update, context: Context, greeting: str) -> None:
     """Greet."""
     _counted(context)
     name = update.effective_user.first_name if update.effective_user else "you"
-    await _message(update).reply_text(f"Hello {name}! {HELP}")
+    await _message(update).reply_text(f"{greeting.replace('{name}', name)} {HELP}")
 
 
 async def count(update: Update, context: Context) -> None:
@@ -51,10 +63,11 @@ async def count(update: Update, context: Context) -> None:
     await _message(update).reply_text(f"This is message number {_counted(context)} from you.")
 
 
-async def echo(update: Update, context: Context) -> None:
+async def echo(update: Update, context: Context, *, loud: bool) -> None:
     """Repeat what was said."""
     _counted(context)
-    await _message(update).reply_text(f"You said: {_message(update).text}")
+    said = _message(update).text or ""
+    await _message(update).reply_text(f"You said: {said.upper() if loud else said}")
 
 
 async def button(update: Update, _: Context) -> None:
@@ -111,8 +124,9 @@ async def cancel(update: Update, _: Context) -> int:
     return ConversationHandler.END
 
 
-def build(application: Any) -> None:
-    """Add the handlers."""
+def build(application: Any, settings: Settings, features: Mapping[str, bool]) -> None:
+    """Add the handlers, as this bot is configured."""
+    greet = partial(start, greeting=settings.greeting)
     words = filters.TEXT & ~filters.COMMAND
     conversation = ConversationHandler(
         entry_points=[CommandHandler("order", order)],
@@ -125,9 +139,9 @@ def build(application: Any) -> None:
         name="order",
     )
     application.add_handler(conversation)
-    application.add_handler(CommandHandler("start", start))
-    application.add_handler(CommandHandler("help", start))
+    application.add_handler(CommandHandler("start", greet))
+    application.add_handler(CommandHandler("help", greet))
     application.add_handler(CommandHandler("count", count))
     application.add_handler(CommandHandler("button", button))
     application.add_handler(CallbackQueryHandler(pressed, pattern=r"^press:\d+$"))
-    application.add_handler(MessageHandler(words, echo))
+    application.add_handler(MessageHandler(words, partial(echo, loud=features.get("loud", False))))

@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from botyard.commands import bot, dead, keys, processes
+from botyard.commands import admin, bot, configuration, customer, dead, keys, processes
 from botyard.commands.dialogues import play_dialogues
 from botyard.commands.doctor import doctor
 from botyard.commands.erase import erase
@@ -40,7 +40,10 @@ app.command()(trace)
 app.command()(logs)
 app.command()(erase)
 app.command(name="test-bot")(play_dialogues)
+bot.app.add_typer(configuration.app)
 app.add_typer(bot.app, name="bot")
+app.add_typer(customer.app, name="customer")
+app.add_typer(admin.app, name="admin")
 app.add_typer(dead.app, name="dead")
 app.add_typer(keys.app, name="keys")
 app.command()(processes.migrate)

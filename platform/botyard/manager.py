@@ -234,10 +234,7 @@ class BotManager:
             query = query.where(Bot.customer_id.in_(customer_ids))
         with get_sessions("system")() as session:
             bots = list(session.scalars(query))
-        return [
-            BotInfo(one.id, one.customer_id, one.username, one.name, one.kind, cast("Status", one.status), one.config_version)
-            for one in bots
-        ]  # fmt: skip
+        return [_info(bot) for bot in bots]
 
     def stats(self, customer_ids: Collection[int] | None = None) -> BotStats:
         """How many bots of these customers, or of all, are how; and whether this process hears of changes."""
@@ -265,3 +262,8 @@ class BotManager:
             InputError: there is no such bot.
         """
         return statuses.set_status(bot_id, status, reason)
+
+
+def _info(bot: Bot) -> BotInfo:
+    status = cast("Status", bot.status)
+    return BotInfo(bot.id, bot.customer_id, bot.username, bot.name, bot.kind, status, bot.config_version)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 import signal
+import time
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -20,24 +21,26 @@ from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, Tel
 from botyard.bots import poll_state
 from botyard.bots.kinds import wanted_updates
 from botyard.bots.poll_state import PollState, Reason, now_ms
-from botyard.bots.registry import PolledBot, polled_bots
+from botyard.bots.registry import PolledBot, end_leaving, polled_bots
 from botyard.errors import InputError
 from botyard.mailbox import scripts
 from botyard.mailbox.inbound import Accepted, Mailboxes
 from botyard.mailbox.protocol import fresh_id, mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, TicketQueue, celery_producer
 from botyard.settings import Settings, get_settings
+from botyard.sync import get_sync
 from botyard.telegram.address import host_of, method_url
 from botyard.telegram.keys import awaited_query, chat_key
 from botyard.telegram.request import AiohttpRequest, JsonBody, wait_of
-from botyard.telegram.tokens import open_sealed
 from botyard.telemetry.logs import configure_logs
 from botyard.telemetry.redaction import redact
 from botyard.telemetry.reports import configure_reports
+from botyard.vault.opening import open_sealed
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 5.0
+_READ_SECONDS: Final = 60.0
 _ONCE_MORE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 25
 _LEASE_MS: Final = 20_000
@@ -67,19 +70,36 @@ class Poller:
         self._take_lease = self._redis.register_script(scripts.source("poll_lease"))
         self._polls: dict[PolledBot, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._known: frozenset[PolledBot] = frozenset()
+        self._stale = True
+        self._read_at = 0.0
 
     async def run(self) -> None:
         """Look for bots to poll, until SIGTERM or SIGINT."""
-        stopped = asyncio.Event()
+        loop, stopped, awake = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+        def stop() -> None:
+            stopped.set()
+            awake.set()
+
+        def changed(*_: object) -> None:
+            self._stale = True
+            loop.call_soon_threadsafe(awake.set)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, stop)
+        for event in ("bots.*", "resync"):
+            get_sync().on(event, changed)
+        get_sync().start()
         while not stopped.is_set():
+            awake.clear()
             try:
                 await self.look()
             except (RedisError, SQLAlchemyError) as error:
                 log.warning("poller_waits", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(awake.wait(), _LOOK_SECONDS)
+        await asyncio.to_thread(get_sync().stop)
         await self.close()
 
     async def look(self) -> None:
@@ -92,7 +112,7 @@ class Poller:
         for bot in list(self._polls):
             if bot.telegram_id not in held:
                 self._end(bot)
-        wanted = set(await asyncio.to_thread(polled_bots))
+        wanted = await self._wanted()
         # A bot with another token or address is another bot to poll.
         for bot, poll in list(self._polls.items()):
             if bot not in wanted or poll.done():
@@ -102,6 +122,14 @@ class Poller:
         for bot in new:
             if bot.telegram_id in held:
                 self._polls[bot] = asyncio.create_task(self._poll(bot))
+
+    async def _wanted(self) -> set[PolledBot]:
+        """The bots to poll; read anew when something of a bot has changed, or always while that would not be heard."""
+        now = time.monotonic()
+        if self._stale or not get_sync().is_watching or now - self._read_at > _READ_SECONDS:
+            self._stale, self._read_at = False, now
+            self._known = frozenset(await asyncio.to_thread(polled_bots))
+        return set(self._known)
 
     def _end(self, bot: PolledBot) -> None:
         poll = self._polls.pop(bot)
@@ -138,7 +166,7 @@ class Poller:
 
     async def _poll(self, bot: PolledBot) -> None:
         allowed = await asyncio.to_thread(_allowed, bot)
-        url = method_url(bot.api_url, open_sealed(bot.token_encrypted), "{method}")
+        url = method_url(bot.api_url, open_sealed(bot.token), "{method}")
         clients = (self._redis, self._mailboxes, self._tickets, self._request)
         await BotPoll(bot, url, allowed, *clients, self._settings).run()
 
@@ -150,7 +178,7 @@ def _lease(telegram_id: int) -> str:
 def _allowed(bot: PolledBot) -> list[str] | None:
     """Its ``allowed_updates``; nothing, which leaves them as they are, for a kind that cannot be loaded."""
     try:
-        return wanted_updates(bot.kind)
+        return wanted_updates(bot.kind, bot.token.bot_id)
     except InputError as error:
         log.warning("kind_not_loaded", telegram_id=bot.telegram_id, error=str(error))
         return None
@@ -193,7 +221,10 @@ class BotPoll:
         self._failures = 0
 
     async def run(self) -> None:
-        """Fetch and hand over, batch after batch; what a removed bot gets is left with Telegram."""
+        """Fetch and hand over, batch after batch; what a removed bot gets is left with Telegram.
+
+        An earlier identity of a bot ends when its token is refused.
+        """
         offset = 0
         while True:
             try:
@@ -201,6 +232,9 @@ class BotPoll:
                     "getUpdates", offset=offset, timeout=self._patience(), limit=100, **self._allowed
                 )
             except TelegramError as error:
+                if self._bot.leaving and isinstance(error, InvalidToken):
+                    await asyncio.to_thread(end_leaving, self._bot.token)
+                    return
                 await self._wait(*await self._explain(error))
                 continue
             await self._all_is_well()
@@ -276,7 +310,7 @@ class BotPoll:
     async def _webhook_in_the_way(self) -> tuple[Reason, str, float]:
         try:
             there = host_of((await self._call("getWebhookInfo")).get("url", "")) or "another address"
-            if self._settings.take_over:
+            if self._settings.take_over and not self._bot.leaving:
                 await self._call("deleteWebhook", drop_pending_updates=False)
                 log.warning("webhook_taken_away", telegram_id=self._bot.telegram_id, was_at=there)
         except TelegramError:

@@ -1,7 +1,7 @@
 """Every setting of Botyard: one typed object, read once from the environment, loud on a bad value."""
 
 import re
-from base64 import urlsafe_b64decode
+from base64 import b64decode
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from botyard.errors import InputError
 
-_FERNET_BYTES = 32
+_KEY_BYTES = 32
 # Celery's visibility timeout is 600 s: a ticket that runs longer would be delivered again.
 _LONGEST_SLICE = 500
 
@@ -66,7 +66,11 @@ class Settings(BaseSettings):
     """Redis 7.0 or newer, or Valkey: mailboxes, leases, limits, and Celery's queues."""
     durability: Literal["process", "machine"] = "process"
     secret_key: SecretStr | None = None
-    """Fernet keys that encrypt bot tokens at rest, newest first, separated by commas."""
+    """Keys that seal bots' secrets at rest, newest first, separated by commas or lines."""
+    secret_key_file: Path | None = None
+    """A file with these keys, read when they are needed."""
+    secret_key_command: SecretStr | None = None
+    """A command whose standard output are these keys."""
 
     # --- web ---
     web_host: str = "127.0.0.1"
@@ -92,6 +96,10 @@ class Settings(BaseSettings):
     """Whether sends reach only the chats of ``test_chats``."""
     test_chats: str | None = None
     """Ids or @names of chats, separated by commas."""
+    first_contacts: str = "*=20/600"
+    """How many bots a Bot API may hear of for the first time, as ``host=a minute/an hour`` with commas between."""
+    webhook_secret_days: int = Field(30, ge=0)
+    """After so many days a webhook gets another secret; 0: never."""
     simulator_host: str = "127.0.0.1"
     simulator_port: int = Field(8081, ge=1, le=65535)
 
@@ -119,6 +127,8 @@ class Settings(BaseSettings):
     slice_chats: int = Field(32, ge=1)
     max_attempts: int = Field(3, ge=1)
     backoff_seconds: float = Field(2.0, gt=0)
+    bot_idle_seconds: float = Field(600.0, gt=0)
+    """After so long without an update a process lets go of a bot's application; the next one builds it anew."""
     share: int = Field(1, ge=1)
     """Tickets of one bot in flight at most: half of the workers' children, so that no bot holds them all."""
     mailbox_cap: int = Field(10_000, ge=1)
@@ -175,6 +185,28 @@ class Settings(BaseSettings):
                 raise ValueError("must be ids of chats or @names, separated by commas, as 123456789,-1001234567890")
         return value
 
+    @field_validator("first_contacts")
+    @classmethod
+    def _contacts_are_rules(cls, value: str) -> str:
+        for rule in value.split(","):
+            if not re.fullmatch(r"[^=,\s]+=\d+/\d+", rule.strip()):
+                raise ValueError(
+                    "must be rules like *=20/600: a host, then how many a minute and an hour, 0 for no limit"
+                )
+        return value
+
+    def first_contacts_of(self, host: str) -> tuple[int, int] | None:
+        """How many bots the Bot API at this host may hear of for the first time, a minute and an hour; none: no limit.
+
+        A rule for every host does not mean those of this machine.
+        """
+        rules = dict(rule.strip().split("=") for rule in self.first_contacts.split(","))
+        found = rules.get(host) or (None if _is_loopback(host) else rules.get("*"))
+        if found is None:
+            return None
+        minute, hour = map(int, found.split("/"))
+        return (minute, hour) if minute or hour else None
+
     @property
     def test_chat_ids(self) -> list[str]:
         """The chats of ``TEST_CHATS``."""
@@ -187,15 +219,18 @@ class Settings(BaseSettings):
 
     @field_validator("secret_key")
     @classmethod
-    def _keys_are_fernet(cls, value: SecretStr | None) -> SecretStr | None:
-        for key in value.get_secret_value().split(",") if value else ():
-            try:
-                decoded = urlsafe_b64decode(key.strip())
-            except ValueError:
-                decoded = b""
-            if len(decoded) != _FERNET_BYTES:
-                raise ValueError("is not a Fernet key; make one with `botyard keys generate`")
+    def _keys_are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        key_bytes(value.get_secret_value() if value else "")
         return value
+
+    @model_validator(mode="after")
+    def _keys_come_from_one_place(self) -> Self:
+        named = [name for name in ("secret_key", "secret_key_file", "secret_key_command") if getattr(self, name)]
+        if len(named) > 1:
+            raise ValueError(
+                f"{' and '.join(named).upper().replace(' AND ', ' and ')} are set: only one of them may be"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lease_fits(self) -> Self:
@@ -217,6 +252,17 @@ class Settings(BaseSettings):
         here = {f"{host}:{self.simulator_port}" for host in ("127.0.0.1", "localhost", "[::1]", self.simulator_host)}
         return base if urlsplit(self.api_url).netloc in here else None
 
+    def webhook_address_for(self, api_url: str) -> str | None:
+        """What this Bot API is given as this installation's address; none: it reaches none.
+
+        A loopback address is for the simulator of this machine only, as in `webhook_address`.
+        """
+        base = self.webhook_base_url
+        if base is None or not _is_loopback(urlsplit(base).hostname):
+            return self.public_url or base
+        here = {f"{host}:{self.simulator_port}" for host in ("127.0.0.1", "localhost", "[::1]", self.simulator_host)}
+        return base if urlsplit(api_url).netloc in here else self.public_url
+
     def require(self, field: str) -> str:
         """The value of an optional setting that this process cannot do without.
 
@@ -227,6 +273,24 @@ class Settings(BaseSettings):
         if value is None:
             raise InputError(field.upper(), "is not set.", "Set it in the environment or in .env; see .env.example.")
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def key_bytes(text: str) -> list[bytes]:
+    """The keys in a text, each as its 32 bytes: they are written as URL-safe base64.
+
+    Raises:
+        ValueError: one of them is no key; it is not repeated.
+    """
+    keys = []
+    for word in filter(None, re.split(r"[,\s]+", text)):
+        try:
+            key = b64decode(word, altchars=b"-_", validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != _KEY_BYTES:
+            raise ValueError("is not a Fernet key; make one with `botyard keys generate`")
+        keys.append(key)
+    return keys
 
 
 def unreadable(error: UnicodeDecodeError | OSError) -> InputError:

@@ -121,7 +121,8 @@ def test_a_bot_is_shown_by_each_of_its_names_and_without_secrets(home: Home) -> 
     assert list(shown) == [
         "id", "username", "name", "telegram_id", "public_id", "kind", "status", "status_reason", "status_since",
         "queue", "share", "intake", "api_url", "added", "waiting", "oldest_seconds", "unsent", "dead_letters",
-        "last_update", "last_send", "last_send_state", "last_send_error",
+        "last_update", "last_send", "last_send_state", "last_send_error", "health", "health_says", "health_since",
+        "checked", "proven", "pending",
     ]  # fmt: skip
     for name in ("1", str(DEMO), shown["public_id"], "demo_bot"):
         assert home.json("bot", "show", name)["id"] == 1
@@ -139,8 +140,9 @@ def test_why_is_content_with_a_bot_that_answers_and_names_what_stands_in_the_way
     found = home.json("bot", "why", "demo_bot")
     assert {tuple(one) for one in found} == {("check", "state", "says", "remedy")}
     assert {one["check"]: one["state"] for one in found} == dict.fromkeys(
-        ("status", "token", "webhook", "last update", "mailboxes", "workers", "kind", "last send", "dead letters"), "ok"
-    )
+        ("status", "token", "webhook", "last update", "health", "mailboxes", "workers", "kind", "last send",
+         "dead letters"), "ok"
+    )  # fmt: skip
     token = json.loads((home.state / "secrets.json").read_text())["demo_token"]
     ours = home.call(token, "getWebhookInfo")["result"]["url"]
     try:

@@ -55,7 +55,7 @@ def test_a_bot_without_a_public_address_is_fetched_and_answers(run: Run, telegra
 def test_a_wrong_token_ends_the_start_and_is_not_repeated(run: Run, telegram: Simulator) -> None:
     wrong = "4500000002:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
     told = _refused(run, BOT_TOKEN=wrong, API_URL=telegram.url)
-    assert "BOT_TOKEN: is not accepted by Telegram." in told
+    assert "BOT_TOKEN: is not accepted by Telegram: it was revoked, or its bot was deleted." in told
     assert wrong.partition(":")[2] not in told
 
 

@@ -29,7 +29,7 @@ def _get(url: str, **headers: str) -> tuple[int, str]:
 def test_health_and_readiness_say_states_and_nothing_else(yard: Yard) -> None:
     web = f"http://127.0.0.1:{yard.web_port}"
     assert _get(f"{web}/health") == (200, '{"status":"ok"}')
-    assert _get(f"{web}/ready") == (200, '{"redis":"ok","database":"ok","migrations":"ok"}')
+    assert _get(f"{web}/ready") == (200, '{"redis":"ok","database":"ok","migrations":"ok","sync":"ok"}')
 
 
 def test_metrics_count_what_came_in_what_was_processed_and_how_long_the_answer_took(yard: Yard) -> None:

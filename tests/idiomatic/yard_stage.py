@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import psycopg2
+from redis import Redis
 
 from botyard.dialogues import Dialogue
 from tests.e2e.yard import START_SECONDS, Yard, wait_until
@@ -39,6 +40,8 @@ class DoubledYard(Yard):
                 """ settings = settings || '{"retry": false, "answer_callbacks": false}' WHERE telegram_id = %s""",
                 (telegram_id,),
             )
+        with Redis.from_url(self.environment["REDIS_URL"]) as redis:
+            redis.publish("sync:resync", '{"from": "the stage", "data": {}}')
 
     def restart_workers(self) -> None:
         """Kill all workers at once, and wait until all are back."""

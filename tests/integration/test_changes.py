@@ -183,4 +183,4 @@ def test_the_record_masks_secrets_and_tokens_that_got_into_a_name(settings: Sett
 
 def test_every_session_of_the_product_listens() -> None:
     for role in ("application", "system"):
-        assert issubclass(get_sessions(role).class_, YardSession)  # type: ignore[arg-type]
+        assert issubclass(get_sessions(role).class_, YardSession)

@@ -14,7 +14,7 @@ from aiohttp import web
 from botyard.checks.doctor import examine
 from botyard.checks.finding import Finding, age, lasting, look, look_at_all, within
 from botyard.checks.machine import clock_finding, readable_settings, state_findings
-from botyard.checks.servers import _ask, _keeps, _memory, postgres_findings, redis_findings, token_findings
+from botyard.checks.servers import _ask, _keeps, _memory, key_findings, postgres_findings, redis_findings
 from botyard.errors import InputError
 from botyard.running.attached import note_environment
 from botyard.settings import Settings, read_settings
@@ -35,7 +35,7 @@ def changed(settings: Settings, **values: Any) -> Settings:
 
 def test_servers_that_are_as_they_should_be_are_no_trouble(settings: Settings) -> None:
     make_bot()
-    found = [*postgres_findings(settings), *redis_findings(settings), *token_findings(settings)]
+    found = [*postgres_findings(settings), *redis_findings(settings), *key_findings(settings)]
     assert troubles(found) == []
     assert {finding.check for finding in found} == {
         "PostgreSQL", "migrations", "roles", "clock", "Redis", "Redis memory", "SECRET_KEY",
@@ -85,7 +85,7 @@ def test_a_wrong_password_is_named_without_the_password(settings: Settings) -> N
 def test_a_key_that_does_not_open_the_stored_tokens_is_named_with_the_bots(services: Services) -> None:
     make_bot(4_200_000_005)
     with environment({**services.environment, "SECRET_KEY": FERNET}):
-        (says,) = troubles(token_findings(Settings()))
+        (says,) = troubles(key_findings(Settings()))
     assert says == "It does not open the tokens of @test_bot."
 
 
@@ -94,7 +94,7 @@ def test_a_bad_setting_elsewhere_is_not_taken_for_a_wrong_key(services: Services
     with environment({**services.environment, "LOG_LEVEL": "verbose"}):
         settings, _ = readable_settings()
         assert settings is not None
-        assert [finding.state for finding in token_findings(settings)] == ["ok"]
+        assert [finding.state for finding in key_findings(settings)] == ["ok"]
 
 
 def test_a_bad_setting_does_not_hide_the_servers_of_what_runs_here(

@@ -67,7 +67,7 @@ async def test_a_bot_that_cannot_be_built_is_said_once_and_loses_nothing(yard: R
     yard.keeper.sweep()
     assert yard.keeper.sweep() == [], "its tickets keep their places"
     rows(yard, "UPDATE bots SET kind = 'tests.integration.kinds:echo', config_version = 2 RETURNING 1")
-    yard.host._bots.clear()  # as after five seconds
+    yard.services.tell_everybody()  # as after five seconds
     await yard.work(begun)
     assert sends(yard) == ["echo hello"]
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from botyard import hosting
 from botyard.bots import removal, routing
 from botyard.bots.naming import bot_names, find_bot
 from botyard.bots.overview import set_status
@@ -258,7 +257,7 @@ async def test_a_bot_that_is_added_after_its_interrupted_removal_is_served(
 
 
 async def test_the_handlers_of_a_bot_that_was_removed_meanwhile_run_once(
-    yard: Rig, monkeypatch: pytest.MonkeyPatch
+    yard: Rig,
 ) -> None:
     bot = make_bot(kind="tests.integration.kinds:echo")
     await yard.give(bot, message(1, "hello"))
@@ -269,7 +268,6 @@ async def test_the_handlers_of_a_bot_that_was_removed_meanwhile_run_once(
     assert kinds.STARTS == [1]
     # It was not dropped either: whoever removes it drops it, and whoever adds it again has it.
     assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "held") == b"1"
-    monkeypatch.setattr(hosting, "_BOT_SECONDS", 0)
     await yard.work(begun)
     assert kinds.STARTS == [1]
     assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "paused") == b"1"

@@ -36,8 +36,8 @@ async def asked(yard: Rig, bot: ServedBot, *checks: str) -> list[Finding]:
         ([error(404, "Not Found")], "token", "does not accept its token", "BotFather"),
         ([error(502, "Bad Gateway")], "Telegram", "answers with an error", "Try again"),
         ([answer(PROFILE | {"id": 5, "username": "other_bot"})], "token", "belongs to another bot", "its own token"),
-        ([answer(PROFILE), answer({"url": ""})], "webhook", "No webhook is set", "bot add"),
-        ([answer(PROFILE), answer({"url": "https://x.org/y"})], "webhook", "go to x.org", "TAKE_OVER"),
+        ([answer(PROFILE), answer({"url": ""})], "webhook", "No webhook is set", "bot check"),
+        ([answer(PROFILE), answer({"url": "https://x.org/y"})], "webhook", "go to x.org", "bot reclaim"),
         (
             [answer(PROFILE), answer({
                 "url": OURS, "pending_update_count": 7, "last_error_date": int(time.time()) - 65,
@@ -104,7 +104,8 @@ async def test_a_redis_that_hangs_hides_nothing_that_can_be_known_without_it(
             why_silent, str(bot.id), yard.settings.model_copy(update={"redis_url": address})
         )
     assert {finding.check: finding.state for finding in found} == {
-        "status": "ok", "Telegram": "trouble", "last update": "warning", "mailboxes": "trouble", "kind": "ok",
+        "status": "ok", "Telegram": "trouble", "last update": "warning", "health": "ok", "mailboxes": "trouble",
+        "kind": "ok",
         "last send": "ok", "dead letters": "ok",
     }  # fmt: skip
 
@@ -176,3 +177,29 @@ async def test_what_was_given_up_and_a_kind_that_is_gone_are_named(yard: Rig) ->
     assert "no_such_module" in found["kind"].says
     assert found["last send"].says.endswith("ago: Forbidden: bot was blocked.")
     assert found["dead letters"].says == "1 update or send was given up."
+
+
+@pytest.mark.parametrize(("state", "words"), [("trouble", "trouble"), ("warning", "warning"), ("ok", "ok")])
+async def test_what_the_last_health_check_has_found_is_said_with_its_age(yard: Rig, state: str, words: str) -> None:
+    bot = make_bot()
+    (never,) = await asked(yard, bot, "health")
+    assert never.says.startswith("No health check has looked at it yet")
+    yard.services.superuser(
+        "INSERT INTO bot_health (bot_id, customer_id, state, says, since, checked_at)"  # noqa: S608
+        f" VALUES ({bot.id}, 1, '{state}', 'It is so.', now() - interval '2 hours', now() - interval '3 min')"
+    )
+    (found,) = await asked(yard, bot, "health")
+    assert found.state == words
+    assert found.says.startswith("The last health check was 3 minutes ago")
+    assert found.says.endswith("It is so.")
+    assert ("so since 2 hours ago" in found.says) == (state != "ok")
+
+
+async def test_a_bot_that_is_switched_off_is_told_from_one_that_is_being_removed(yard: Rig) -> None:
+    bot = make_bot()
+    yard.services.superuser("UPDATE bots SET status = 'inactive'")
+    (off,) = await asked(yard, bot, "status")
+    assert off.remedy == f"`botyard bot resume {bot.id}` lets it go on."
+    yard.services.superuser("UPDATE bots SET removal_began = now()")
+    (leaving,) = await asked(yard, bot, "status")
+    assert leaving.remedy == "Finish its removal."

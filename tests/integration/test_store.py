@@ -52,7 +52,7 @@ def test_an_update_leaves_its_row_its_memory_its_sends_its_message_and_its_event
     ]
     assert rows(clean, "SELECT direction, message_id, text, update_id FROM messages") == [("in", 5, "hello", 1)]
     assert rows(clean, "SELECT type, entity, data FROM events") == [
-        ("update.processed", "update:1", {"chat": str(CHAT), "kind": "message"})
+        ("message.received", "update:1", {"chat": str(CHAT), "kind": "message"})
     ]
     assert rows(clean, "SELECT deadline > now() + interval '14 min', caused_at IS NOT NULL FROM outbox LIMIT 1") == [
         (True, True)

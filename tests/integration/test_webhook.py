@@ -33,6 +33,7 @@ class Answer:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     read: int = 0
     """How many pieces of the body were taken."""
+    body: bytes = b""
 
 
 CALM = 3
@@ -71,6 +72,8 @@ class Door:
             if event["type"] == "http.response.start":
                 assert answer.status == 0, "two answers"
                 answer.status, answer.headers = event["status"], dict(event["headers"])
+            else:
+                answer.body += event["body"]
 
         pairs = list(headers.items()) if isinstance(headers, dict) else headers
         scope = {"type": "http", "method": method, "path": path, "headers": pairs}

@@ -1,6 +1,6 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from telegram import Update
@@ -9,7 +9,7 @@ from telegram.request import BaseRequest
 from botyard.media.store import FolderStore
 from botyard.state.memory import Memory
 from botyard.telegram.application import YardApplication
-from botyard.telegram.loading import Kind, build
+from botyard.telegram.loading import build
 from botyard.telegram.outbox_bot import OutboxBot
 from botyard.telegram.run import UpdateRun
 from tests.factories import TELEGRAM_ID, TOKEN
@@ -61,19 +61,17 @@ class Talk:
         return run
 
 
-Start = Callable[[Callable[[Any], None]], Awaitable[Talk]]
+Start = Callable[[Callable[..., None]], Awaitable[Talk]]
 
 
 @pytest.fixture
 def talk_with(tmp_path: Path) -> Start:
     """An initialised application of a kind, without a network."""
 
-    async def start(kind: Callable[[Any], None]) -> Talk:
+    async def start(kind: Callable[..., None]) -> Talk:
         network = NoNetwork()
         url, media = "http://127.0.0.1:1/bot{token}", FolderStore(tmp_path, 1000)
-        application = build(
-            cast("Kind", kind), lambda options: OutboxBot(TOKEN, url, network, PROFILE, media=media, options=options)
-        )
+        application = build(kind, lambda options: OutboxBot(TOKEN, url, network, PROFILE, media=media, options=options))
         await application.initialize()
         return Talk(application, network)
 

@@ -4,8 +4,10 @@ import pytest
 
 from botyard.bots.registry import ServedBot
 from botyard.processing.paces import QUICK_UPDATES, Paces
+from botyard.vault.sealed import SealedSecret
 
-BOT = ServedBot(1, 1, 42, "demo", "Bot", "bot", b"", "", "active", 1, queue="slow")
+SEALED = SealedSecret(1, "token:42", b"")
+BOT = ServedBot(1, 1, 42, "demo", "Bot", "bot", SEALED, "", "active", 1, queue="slow")
 
 
 def test_a_bot_that_was_quick_often_enough_moves_to_the_quick_ones() -> None:

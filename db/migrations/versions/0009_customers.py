@@ -153,4 +153,5 @@ def downgrade() -> None:
     op.execute("DROP TABLE audit, access_tokens, memberships, people")
     op.execute("DROP INDEX ix_bots_customer_id")
     op.execute("ALTER TABLE bots DROP COLUMN removal_began")
-    op.execute("ALTER TABLE customers DROP COLUMN username, DROP COLUMN status, DROP COLUMN version, DROP COLUMN removal_began")
+    for column in ("username", "status", "version", "removal_began"):
+        op.execute(f"ALTER TABLE customers DROP COLUMN {column}")

@@ -41,7 +41,7 @@ UPDATE dead_letters SET replay_id = coalesce(replay_id, nextval('internal_update
 _REPLAY_SEND: Final = text("""
 WITH letter AS MATERIALIZED (
   SELECT * FROM dead_letters d WHERE id = :id AND what = 'send' AND replayed_at IS NULL
-     AND EXISTS (SELECT 1 FROM bots WHERE id = d.bot_id AND status <> 'inactive') FOR UPDATE
+     AND EXISTS (SELECT 1 FROM bots WHERE id = d.bot_id AND removal_began IS NULL) FOR UPDATE
 ), again AS (
   INSERT INTO outbox (bot_id, customer_id, chat_key, telegram_id, lane, after_id, repeat_policy, method, params)
   SELECT l.bot_id, l.customer_id, l.chat_key, l.telegram_id, coalesce(o.lane, 1), o.after_id,

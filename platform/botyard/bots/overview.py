@@ -2,20 +2,23 @@
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final, Literal, cast
+from datetime import datetime
+from typing import Final, cast
 
 from redis import Redis
 from sqlalchemy import func, select, text
 
 from botyard.bots.naming import find_bot
-from botyard.bots.registry import routing_of
+from botyard.bots.registry import find, routings_of
 from botyard.bots.routing import publish
+from botyard.bots.statuses import Status, change_status
+from botyard.errors import InputError
 from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
+from botyard.vault.sealed import SealedSecret
 from db.engine import get_sessions
-from db.models import Bot, DeadLetter, Event, InboxRow, OutboxRow
+from db.models import Bot, DeadLetter, InboxRow, OutboxRow
 
 _CHATS_LOOKED_AT: Final = 1000
 _OPEN: Final = ("queued", "retry", "sending")
@@ -50,8 +53,8 @@ def summaries(settings: Settings) -> list[BotSummary]:
     ]
 
 
-def set_status(name: str, status: Literal["active", "paused"], settings: Settings) -> BotSummary:
-    """Pause a bot or let it go on. While it is paused its updates wait; what it has to send still goes out.
+def set_status(name: str, status: Status, settings: Settings) -> BotSummary:
+    """Give a bot another status; what each means stands in docs/manager.md.
 
     Args:
         name: any of its names: see `botyard.bots.naming`.
@@ -64,15 +67,12 @@ def set_status(name: str, status: Literal["active", "paused"], settings: Setting
     with get_sessions("system").begin() as session:
         bot = find_bot(session, name)
         session.refresh(bot, with_for_update=True)
-        bot.status, bot.status_reason, bot.status_since = status, "asked for on the command line", datetime.now(UTC)
-        bot.config_version += 1
-        entity = f"telegram:{bot.telegram_id}"
-        session.add(
-            Event(customer_id=bot.customer_id, bot_id=bot.id, type=f"bot.{status}", entity=entity, actor="cli", data={})
-        )
-        number, route = bot.id, routing_of(bot)
+        # Whoever chooses how it is served wants it kept, though its removal had begun.
+        bot.removal_began = None
+        change_status(session, bot, status, "asked for on the command line")
+        number, routes = bot.id, routings_of(session, [bot])
     with redis_of(settings) as redis:
-        publish(redis, route)
+        publish(redis, *routes)
     return next(summary for summary in summaries(settings) if summary.id == number)
 
 
@@ -206,7 +206,13 @@ def closed_chats(redis: "Redis", bot_id: int) -> dict[str, float]:
     return {chat.decode(): until / 1000 for chat, until in rows}
 
 
-def sealed_token(bot_id: int) -> bytes:
-    """A bot's token as it is kept: encrypted."""
-    with get_sessions("system")() as session:
-        return bytes(session.scalars(select(Bot.token_encrypted).where(Bot.id == bot_id)).one())
+def sealed_token(bot_id: int) -> SealedSecret:
+    """A bot's token as it is kept.
+
+    Raises:
+        InputError: there is no such bot.
+    """
+    bot = find(bot_id)
+    if bot is None:
+        raise InputError("bot", f"there is no bot {bot_id}.", "See `botyard bot list`.")
+    return bot.token

@@ -39,7 +39,16 @@ def _key(telegram_id: int) -> str:
 
 def poll_state(client: "redis.Redis", telegram_id: int) -> PollState | None:
     """What the poller says of a bot; nothing if none has fetched for it within the last minute, nor was about to."""
-    found = {_text(name): _text(value) for name, value in client.hgetall(_key(telegram_id)).items()}
+    return _read(client.hgetall(_key(telegram_id)))
+
+
+async def read_state(client: "redis.asyncio.Redis", telegram_id: int) -> PollState | None:
+    """The same, in an event loop."""
+    return _read(await client.hgetall(_key(telegram_id)))
+
+
+def _read(fields: Mapping[Any, Any]) -> PollState | None:
+    found = {_text(name): _text(value) for name, value in fields.items()}
     if not found:
         return None
     reason: Reason = found.get("reason", "")  # type: ignore[assignment]

@@ -6,7 +6,7 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy.orm import Session
 
-from botyard.bots.registry import routing_of
+from botyard.bots.registry import routings_of
 from botyard.bots.routing import publish
 from botyard.mailbox.server import redis_of
 from botyard.settings import get_settings
@@ -43,10 +43,10 @@ def change_queue(bot_id: int, queue: Literal["updates", "slow"], reason: str) ->
             bot.settings = {**bot.settings, _SLOWED: now}
         bot.config_version += 1
         _say(session, bot, "bot.queue", {"queue": queue, "reason": reason})
-        route = routing_of(bot)
+        routes = routings_of(session, [bot])
     log.info("bot_moved", bot=bot_id, queue=queue, reason=reason)
     with redis_of(get_settings()) as redis:
-        publish(redis, route)
+        publish(redis, *routes)
     return True
 
 

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 from telegram.error import TelegramError
 
 from botyard.bots.naming import find_bot
-from botyard.bots.registry import Routing, routing_of
+from botyard.bots.registry import Routing, routing_of, sealed_token
 from botyard.bots.routing import publish
 from botyard.errors import InputError
 from botyard.mailbox.forgetting import forget
@@ -19,9 +20,10 @@ from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.address import method_url
 from botyard.telegram.request import AiohttpRequest
-from botyard.telegram.tokens import open_sealed
+from botyard.vault.opening import open_sealed
+from botyard.vault.sealed import SealedSecret, token_of
 from db.engine import get_engine, get_sessions
-from db.models import Bot, BotIdentity, Event
+from db.models import Bot, BotIdentity, BotSecret, Event
 
 _BATCH: Final = 5000
 _OTHERS_SECONDS: Final = 10.0
@@ -76,10 +78,11 @@ class _Leaving:
     customer_id: int
     telegram_id: int
     identities: list[int]
-    public_id: str
+    public_ids: frozenset[str]
     username: str
     api_url: str
-    token_encrypted: bytes
+    tokens: list[SealedSecret]
+    """With which we are the Telegram bot that it is, and those that it was."""
     route: Routing
     transaction: str
     """The number of the one that made it inactive."""
@@ -112,14 +115,27 @@ def _begin(name: str) -> _Leaving:
     with get_sessions("system").begin() as session:
         bot = find_bot(session, name)
         session.refresh(bot, with_for_update=True)
-        bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", datetime.now(UTC)
+        now = datetime.now(UTC)
+        # The status is for code from before: it knows of no other mark.
+        bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", now
+        bot.removal_began = bot.removal_began or now
         bot.config_version += 1
         transaction = str(session.scalar(select(func.pg_current_xact_id().op("::")(text("text")))))
-        identities = list(session.scalars(select(BotIdentity.telegram_id).where(BotIdentity.bot_id == bot.id)))
+        doors = list(session.scalars(select(BotIdentity).where(BotIdentity.bot_id == bot.id)))
         return _Leaving(
-            bot.id, bot.customer_id, bot.telegram_id, sorted({bot.telegram_id, *identities}), bot.public_id,
-            bot.username, bot.api_url, bytes(bot.token_encrypted), routing_of(bot), transaction,
+            bot.id, bot.customer_id, bot.telegram_id, sorted({bot.telegram_id, *(door.telegram_id for door in doors)}),
+            frozenset({bot.public_id, *(door.public_id for door in doors if door.public_id)}),
+            bot.username, bot.api_url, _tokens(session, bot), routing_of(bot), transaction,
         )  # fmt: skip
+
+
+def _tokens(session: Session, bot: Bot) -> list[SealedSecret]:
+    kept = session.scalars(
+        select(BotSecret).where(BotSecret.bot_id == bot.id, BotSecret.name.startswith(token_of(0)[:-1]))
+    )
+    sealed = {one.name: bytes(one.sealed) for one in kept}
+    present = sealed_token(bot, sealed.pop(token_of(bot.telegram_id), None))
+    return [present, *(SealedSecret(bot.id, name, one) for name, one in sealed.items())]
 
 
 def _forget(redis: "Redis", leaving: _Leaving) -> None:
@@ -128,14 +144,20 @@ def _forget(redis: "Redis", leaving: _Leaving) -> None:
 
 
 async def _disconnect(leaving: _Leaving, request: AiohttpRequest) -> WebhookEnd:
-    """Take our webhook away at Telegram; another system's is none of our business."""
+    """Take our webhook away at Telegram, also from those that it was; what became of its present one."""
+    present, *_ = [await _disconnect_one(leaving, token, request) for token in leaving.tokens]
+    return present
+
+
+async def _disconnect_one(leaving: _Leaving, sealed: SealedSecret, request: AiohttpRequest) -> WebhookEnd:
+    """Another system's webhook is none of our business."""
     try:
-        token = open_sealed(leaving.token_encrypted)
+        token = open_sealed(sealed)
         info: Any = await request.post(method_url(leaving.api_url, token, "getWebhookInfo"))
         url = info.get("url", "")
         if not url:
             return "none"
-        if not is_webhook_of(url, leaving.public_id):
+        if not any(is_webhook_of(url, public_id) for public_id in leaving.public_ids):
             return "elsewhere"
         await request.post(method_url(leaving.api_url, token, "deleteWebhook"))
     except (TelegramError, InputError):
@@ -168,7 +190,7 @@ def _delete_bot(leaving: _Leaving) -> None:
         bot = session.get(Bot, leaving.id, with_for_update=True)
         if bot is None:
             return  # another removal of it was faster
-        if bot.status != "inactive":
+        if bot.removal_began is None:
             raise InputError("bot", "was added again while it was removed: it stays, without its past.", "Look at it.")
         session.delete(bot)
         session.add(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from botyard.bots.registry import routing_of
+from botyard.bots.registry import routings_of
 from botyard.bots.routing import publish
 from botyard.errors import InputError
 from botyard.events import BotRestarted, BotStarted, BotStopped, record
@@ -40,9 +40,9 @@ def set_status(bot_id: int, status: Status, reason: str | None) -> bool:
     with get_sessions("system").begin() as session:
         bot = _locked(session, bot_id)
         changed = change_status(session, bot, status, reason)
-        route = routing_of(bot)
+        routes = routings_of(session, [bot])
     with redis_of(get_settings()) as redis:
-        publish(redis, route)
+        publish(redis, *routes)
     return changed
 
 

@@ -5,12 +5,13 @@ from typing import Final
 
 import structlog
 
-from botyard.bots.registry import routing_of
+from botyard.bots.registry import routings_of
 from botyard.bots.routing import publish
+from botyard.events import BotStopped, record
 from botyard.mailbox.server import redis_of
 from botyard.settings import get_settings
 from db.engine import get_sessions
-from db.models import Bot, Event
+from db.models import Bot
 
 log = structlog.get_logger(__name__)
 
@@ -36,14 +37,9 @@ def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
             return False
         bot.status, bot.status_reason, bot.status_since = "error", reason, datetime.now(UTC)
         bot.config_version += 1
-        session.add(
-            Event(
-                customer_id=bot.customer_id, bot_id=bot.id, type="bot.error", entity=f"telegram:{bot.telegram_id}",
-                actor="botyard", data={"reason": reason},
-            )
-        )  # fmt: skip
-        route = routing_of(bot)
+        record(session, bot, BotStopped("error", reason))
+        routes = routings_of(session, [bot])
     log.error("bot_stopped", bot=bot_id, reason=reason)
     with redis_of(get_settings()) as redis:
-        publish(redis, route)
+        publish(redis, *routes)
     return True

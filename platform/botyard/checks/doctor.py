@@ -2,7 +2,7 @@
 
 from botyard.checks.finding import Check, Finding, look_at_all
 from botyard.checks.machine import python_findings, readable_settings, state_findings, supervised_findings
-from botyard.checks.servers import api_findings, postgres_findings, redis_findings, token_findings
+from botyard.checks.servers import api_findings, key_findings, postgres_findings, redis_findings
 from botyard.checks.workers import worker_findings
 from botyard.running.attached import attach
 from botyard.settings import Settings
@@ -29,7 +29,7 @@ def _checks(settings: Settings, *, elsewhere: bool) -> list[tuple[str, Check, st
         ("state folder", lambda: state_findings(state), broken),
         ("processes", lambda: supervised_findings(state, elsewhere=elsewhere), broken),
         ("PostgreSQL", lambda: postgres_findings(settings), "Is its host right in DATABASE_URL?"),
-        ("SECRET_KEY", lambda: token_findings(settings), broken),
+        ("SECRET_KEY", lambda: key_findings(settings), broken),
         ("Redis", lambda: redis_findings(settings), "Is its host right in REDIS_URL?"),
         ("Bot API", lambda: api_findings(settings), "Look at this machine's connection and name server."),
     ]

@@ -1,7 +1,6 @@
 """Why a bot is silent: everything between a person's message and the bot's answer, looked at in that order."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +9,12 @@ from urllib.parse import urlsplit
 from redis.exceptions import RedisError
 from telegram.error import InvalidToken, TelegramError
 
+from botyard.bots.doors import host_in
+from botyard.bots.fetching import judged
+from botyard.bots.health import health_of, judge_deliveries
 from botyard.bots.overview import BotDetails, OutboxLane, kept_details, outbox_lanes, sealed_token, waiting_mail
 from botyard.bots.poll_state import poll_state
+from botyard.bots.registry import find
 from botyard.bots.removal import is_webhook_of
 from botyard.checks.finding import SECONDS, Check, Finding, State, age, lasting, look_at_all
 from botyard.checks.workers import worker_findings
@@ -21,12 +24,10 @@ from botyard.settings import Settings
 from botyard.telegram.address import method_url
 from botyard.telegram.loading import find_kind
 from botyard.telegram.request import AiohttpRequest, NotSent, Unanswered
-from botyard.telegram.tokens import open_sealed
+from botyard.vault.opening import open_sealed
 
 _LONG_SECONDS: Final = 60.0
 """An update or a send that has waited for longer is a sign of trouble."""
-_RECENT_SECONDS: Final = 900.0
-"""A failed delivery may be of now as long as Telegram's next try may be still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def why_silent(name: str, settings: Settings) -> list[Finding]:
     bot = kept_details(name)
     checks: list[tuple[str, Check, str]] = [
         ("token", lambda: _intake(bot, settings), "Try again."),
+        ("health", lambda: _health(bot), "Is PostgreSQL reachable? See `botyard doctor`."),
         ("mailboxes", lambda: _mailboxes(bot, settings), "Is Redis reachable? See `botyard doctor`."),
         ("workers", lambda: worker_findings({bot.queue, "outbound"}), "Is Redis reachable? See `botyard doctor`."),
         ("kind", lambda: _kind(bot), "Mend the bot's code."),
@@ -61,7 +63,9 @@ def _status(bot: BotDetails) -> Finding:
         return Finding("status", "ok", f"It is active; it was added {age(bot.added)}.")
     since = f"It became {bot.status} {age(bot.status_since)}"
     reason = f" ({bot.status_reason})" if bot.status_reason else ""
-    remedy = f"`botyard bot resume {bot.id}` lets it go on." if bot.status != "inactive" else "Finish its removal."
+    served = find(bot.id)
+    leaving = served is None or served.removed
+    remedy = "Finish its removal." if leaving else f"`botyard bot resume {bot.id}` lets it go on."
     return Finding("status", "trouble", f"{since}{reason}: its updates wait.", remedy)
 
 
@@ -126,70 +130,40 @@ def _profile(bot: BotDetails, profile: dict[str, Any]) -> Finding:
 
 def _webhook(bot: BotDetails, info: dict[str, Any]) -> list[Finding]:
     url = info.get("url", "")
-    remedy = "`botyard bot add` with its token connects it again."
+    remedy = f"`botyard bot check {bot.id}` sets it again."
     if not url:
         return [Finding("webhook", "trouble", "No webhook is set at Telegram: its updates do not come.", remedy)]
     if not is_webhook_of(url, bot.public_id):
-        says = f"Its updates go to {urlsplit(url).hostname}, which is not this installation."
-        remedy = "End it there, then set TAKE_OVER=true and give its token to `botyard bot add`."
+        says = f"Its updates go to {host_in(url)}, which is not this installation."
+        remedy = f"End it there; `botyard bot reclaim {bot.id}` brings them back here."
         return [Finding("webhook", "trouble", says, remedy)]
-    pending = int(info.get("pending_update_count", 0))
-    waiting = f" {pending} updates wait at Telegram." if pending else ""
-    failed = info.get("last_error_date")
-    if not failed:
-        state: State = "warning" if pending else "ok"
-        return [Finding("webhook", state, f"Its webhook leads here, to {_host(url)}.{waiting}")]
-    words = f"Telegram's last failed delivery was {age(float(failed))}: {info.get('last_error_message', '')}."
-    if not pending and bot.last_update is not None and bot.last_update.timestamp() > failed:
-        return [Finding("webhook", "ok", f"{words} Updates have come since.")]
-    # Telegram tries again and again, and remembers the failure for ever: what is old and left nothing is over.
-    if not pending and time.time() - failed > _RECENT_SECONDS:
-        return [Finding("webhook", "ok", f"{words} Nothing waits there any more.")]
-    return [
-        Finding("webhook", "trouble", f"{words}{waiting}", _delivery_remedy(str(info.get("last_error_message", ""))))
-    ]
-
-
-def _delivery_remedy(message: str) -> str:
-    """What to do about the usual words of Telegram."""
-    words = message.lower()
-    for part, remedy in (
-        ("certificate", "Renew the certificate of the address in PUBLIC_URL."),
-        ("ssl", "Look at the TLS of the address in PUBLIC_URL."),
-        ("resolve", "The name in PUBLIC_URL is not known to the DNS."),
-        ("connection refused", "Nothing listens at that address: is the web process running, is the proxy right?"),
-        ("timed out", "Telegram does not reach that address: look at the firewall and the proxy."),
-        ("404", "The proxy does not hand /webhook/ on to the web process."),
-        ("503", "The web process cannot take updates: see `botyard doctor`."),
-    ):
-        if part in words:
-            return remedy
-    return "Telegram must reach /webhook/ of the web process from outside."
+    found = judge_deliveries(info, bot.last_update)
+    return [Finding("webhook", found.state, found.says, found.remedy)]
 
 
 def _polling(bot: BotDetails, info: dict[str, Any], settings: Settings) -> list[Finding]:
-    if url := info.get("url"):
-        says = f"A webhook of {urlsplit(url).hostname} is set, so Telegram refuses to let its updates be fetched."
-        remedy = "End it there, then set TAKE_OVER=true and give its token to `botyard bot add`."
-        return [Finding("polling", "trouble", says, remedy)]
-    pending = info.get("pending_update_count")
-    waiting = "" if pending is None else f"; {pending} wait at Telegram"
     try:
         with redis_of(settings) as redis:
             state = poll_state(redis, bot.telegram_id)
     except RedisError as error:
         says = f"Redis, where the poller says how it goes, cannot be reached ({type(error).__name__})."
         return [Finding("polling", "trouble", says, "See `botyard doctor`.")]
-    if state is None:
-        says = f"Nobody fetches its updates{waiting}."
-        return [Finding("polling", "trouble", says, "Start `botyard poller`, or see its log: `botyard logs`.")]
-    if state.reason:
-        return [
-            Finding(
-                "polling", "trouble", f"{state.problem} This began {age(state.since / 1000)}.", "See `botyard logs`."
-            )
-        ]
-    return [Finding("polling", "ok", f"Its updates are fetched{waiting}.")]
+    found = judged(state, info)
+    # A poller that cannot reach Telegram is why this bot is silent now, whether or not that is the bot's trouble.
+    return [Finding("polling", "ok" if found.state == "ok" else "trouble", found.says, found.remedy)]
+
+
+def _health(bot: BotDetails) -> list[Finding]:
+    """What the health check has found, which looks every five minutes or so."""
+    known = health_of(bot.id)
+    if known.checked is None or known.health == "unknown":
+        return [Finding("health", "ok", "No health check has looked at it yet; `botyard bot check` does it now.")]
+    when = f"The last health check was {age(known.checked)}"
+    if known.health == "ok":
+        return [Finding("health", "ok", f"{when}. {known.health_says or ''}".strip())]
+    state: State = "trouble" if known.health == "trouble" else "warning"
+    since = f", and it is so since {age(known.health_since)}" if known.health_since else ""
+    return [Finding("health", state, f"{when}{since}: {known.health_says}")]
 
 
 def _mailboxes(bot: BotDetails, settings: Settings) -> list[Finding]:

@@ -2,16 +2,21 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from botyard.commands.output import AsJson, BotName, Yes, attached, confirm, show, show_findings, show_one
+from botyard.commands.configuration import choose
+from botyard.commands.output import AsJson, BotName, Yes, attached, confirm, say, show, show_findings, show_one
 
 if TYPE_CHECKING:
-    from botyard.bots.removal import Removed
-    from botyard.bots.services import AddedBot
+    from botyard.bots.adding import Registered
+    from botyard.bots.steps import Step
+    from botyard.telegram.request import AiohttpRequest
+
+T = TypeVar("T")
 
 app = typer.Typer(help="Bots.", no_args_is_help=True)
 
@@ -28,11 +33,13 @@ def list_bots(*, as_json: AsJson = False) -> None:
 @app.command(name="show")
 def show_bot(bot: BotName, *, as_json: AsJson = False) -> None:
     """Show everything that is known of a bot, but its secrets."""
+    from botyard.bots.health import health_of  # noqa: PLC0415
     from botyard.bots.overview import details  # noqa: PLC0415
     from botyard.telemetry.redaction import redact  # noqa: PLC0415
 
     row = asdict(details(bot, attached()))
-    show_one(row | {"api_url": redact(row["api_url"])}, as_json=as_json)
+    shown = row | {"api_url": redact(row["api_url"])} | asdict(health_of(row["id"]))
+    show_one(shown, as_json=as_json)
 
 
 @app.command()
@@ -71,23 +78,102 @@ def add(
 ) -> None:
     """Add a bot, or connect a known one again; its token is asked for, so that it stands in no history of a shell."""
     from botyard.bots.services import NewBot, add_bot  # noqa: PLC0415
-    from botyard.telegram.request import AiohttpRequest  # noqa: PLC0415
 
     settings = attached()
     address = settings.webhook_address
-    token = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Token", hide_input=True)
+    new = NewBot(_given_token(), kind, settings.api_url, queue, address, settings.take_over)
+    added = _calling(lambda request: add_bot(new, request, settings, _say_step, proving=True))
+    how = "webhook" if address else "long polling"
+    print(f"@{added.username} is connected by {how}, as bot {added.id}.")  # noqa: T201
 
-    async def connect() -> "AddedBot":
+
+@app.command(name="replace-token")
+def replace_bot_token(bot: BotName, *, as_json: AsJson = False) -> None:
+    """Give a bot another token, which is asked for: a new one of its own, or that of another bot of BotFather's."""
+    from botyard.bots.adding import replace_token  # noqa: PLC0415
+    from botyard.bots.connecting import connect_bot  # noqa: PLC0415
+    from botyard.bots.registry import row_of  # noqa: PLC0415
+
+    settings = attached()
+    number, token = row_of(bot), _given_token()
+
+    async def replace(request: "AiohttpRequest") -> "Registered":
+        registered = await replace_token(
+            number, token, request, settings, take_over=settings.take_over, say=_say_step
+        )  # fmt: skip
+        await connect_bot(number, request, settings, _say_step)
+        return registered
+
+    replaced = _calling(replace)
+    show_one({"id": replaced.id, "username": replaced.username}, as_json=as_json)
+
+
+@app.command()
+def check(bot: BotName, *, as_json: AsJson = False) -> None:
+    """Ask Telegram about a bot now and repair its connection, as is done by itself. Exit code 1 with trouble."""
+    from botyard.bots.checking import checker  # noqa: PLC0415
+    from botyard.bots.health import Verdict  # noqa: PLC0415
+    from botyard.bots.registry import row_of  # noqa: PLC0415
+    from botyard.checks.finding import Finding  # noqa: PLC0415
+
+    settings = attached()
+    number = row_of(bot)
+
+    async def work() -> Verdict:
+        async with checker(settings) as checks:
+            return await checks.check(number)
+
+    step = asyncio.run(work()).step
+    show_findings([Finding(step.name, step.state, step.says, step.remedy)], as_json=as_json)
+
+
+@app.command()
+def reclaim(bot: BotName, *, as_json: AsJson = False) -> None:
+    """Take a bot's webhook back from another system now, and forget how often that was needed."""
+    from botyard.bots.connecting import connect_bot  # noqa: PLC0415
+    from botyard.bots.health import health_of  # noqa: PLC0415
+    from botyard.bots.registry import row_of  # noqa: PLC0415
+
+    settings = attached()
+    number = row_of(bot)
+    _calling(lambda request: connect_bot(number, request, settings, _say_step))
+    show_one({"id": number, **asdict(health_of(number))}, as_json=as_json)
+
+
+@app.command(name="rotate-secret")
+def rotate_bot_secret(bot: BotName, *, as_json: AsJson = False) -> None:
+    """Give a bot's webhook another secret; the earlier one is taken for an hour more, so that no update is lost."""
+    from botyard.bots.connecting import rotate_secret  # noqa: PLC0415
+    from botyard.bots.registry import row_of  # noqa: PLC0415
+
+    settings = attached()
+    number = row_of(bot)
+    until = _calling(lambda request: rotate_secret(number, request, settings))
+    show_one({"id": number, "earlier_secret_until": until}, as_json=as_json)
+
+
+def _given_token() -> str:
+    return sys.stdin.readline().strip() if not sys.stdin.isatty() else str(typer.prompt("Token", hide_input=True))
+
+
+def _say_step(step: "Step") -> None:
+    say(f"{step.state:8} {step.name:11} {step.says}" + (f"\n{'':21}→ {step.remedy}" if step.remedy else ""))
+
+
+def _calling(work: "Callable[[AiohttpRequest], Awaitable[T]]") -> "T":
+    """Do something that calls the Bot API."""
+    from botyard.telegram.request import AiohttpRequest  # noqa: PLC0415
+
+    settings = attached()
+
+    async def called() -> "T":
         request = AiohttpRequest(settings.api_timeout_seconds)
         try:
-            new = NewBot(token, kind, settings.api_url, queue, address, settings.take_over)
-            return await add_bot(new, request, settings)
+            return await work(request)
         finally:
             await request.close()
 
-    added = asyncio.run(connect())
-    how = "webhook" if address else "long polling"
-    print(f"@{added.username} is connected by {how}, as bot {added.id}.")  # noqa: T201
+    return asyncio.run(called())
 
 
 @app.command(name="set")
@@ -122,10 +208,10 @@ def set_bot(
     as_json: AsJson = False,
 ) -> None:
     """Choose how a bot is served; without options, show what is chosen."""
-    from botyard.bots.preferences import Preferences, prefer  # noqa: PLC0415
-
-    wanted = Preferences(answer_callbacks, repeat_uncertain, sends, retry, forget_after, queue, share)
-    show_one(prefer(bot, wanted, attached()), as_json=as_json)
+    choose(
+        bot, as_json=as_json, answer_callbacks=answer_callbacks, repeat_uncertain=repeat_uncertain, sends=sends,
+        retry=retry, forget_after=forget_after, queue=queue, share=share,
+    )  # fmt: skip
 
 
 @app.command()
@@ -133,7 +219,6 @@ def remove(bot: BotName, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a bot with its history, memory and waiting updates; at Telegram only our webhook is taken away."""
     from botyard.bots.overview import details  # noqa: PLC0415
     from botyard.bots.removal import remove_bot  # noqa: PLC0415
-    from botyard.telegram.request import AiohttpRequest  # noqa: PLC0415
 
     settings = attached()
     known = details(bot, settings)
@@ -143,13 +228,6 @@ def remove(bot: BotName, *, yes: Yes = False, as_json: AsJson = False) -> None:
         yes=yes,
     )
 
-    async def work() -> "Removed":
-        request = AiohttpRequest(settings.api_timeout_seconds)
-        try:
-            return await remove_bot(str(known.id), request, settings)
-        finally:
-            await request.close()
-
-    removed = asyncio.run(work())
+    removed = _calling(lambda request: remove_bot(str(known.id), request, settings))
     row = {"id": removed.id, "username": removed.username, "webhook": removed.webhook, **removed.rows}
     show_one(row, as_json=as_json)

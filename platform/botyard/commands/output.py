@@ -1,6 +1,8 @@
 """What every command shares: which installation it works on, and how it shows what it found."""
 
+import getpass
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,10 +37,20 @@ def attached() -> "Settings":
     import structlog  # noqa: PLC0415
 
     from botyard.running.attached import attached_settings  # noqa: PLC0415
+    from db.acting import act_as  # noqa: PLC0415
 
     # Standard output is for results, and for programs that read them.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    act_as(f"cli:{_who()}")
     return attached_settings()
+
+
+def _who() -> str:
+    """Whose hands are on the keyboard; in a container they may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def say(text: str) -> None:

@@ -9,10 +9,19 @@ import typer
 
 def migrate() -> None:
     """Create the database and its roles if they are missing, and bring the tables up to date."""
+    _migrate()
+    print("The database is up to date.")  # noqa: T201
+
+
+def _migrate() -> None:
+    from botyard.vault.key_use import check_keys  # noqa: PLC0415
+    from botyard.vault.resealing import copy_older_secrets  # noqa: PLC0415
     from db.migrate import upgrade  # noqa: PLC0415
 
+    # With a wrong key nothing is begun.
+    check_keys()
     upgrade()
-    print("The database is up to date.")  # noqa: T201
+    copy_older_secrets()
 
 
 def poller() -> None:
@@ -21,6 +30,9 @@ def poller() -> None:
     from botyard.settings import get_settings  # noqa: PLC0415
 
     wait_for_polled_bot(get_settings())
+    from botyard.vault.key_use import check_keys  # noqa: PLC0415 - it knows the database
+
+    check_keys()
     from botyard.polling import run as poll  # noqa: PLC0415 - only now, for what it weighs
 
     asyncio.run(poll())
@@ -38,10 +50,9 @@ def prepare(*, remember: Annotated[bool, typer.Option(help="Note it for the next
     from botyard.running.own_bots import connect_demo  # noqa: PLC0415
     from botyard.running.prepared import note_prepared  # noqa: PLC0415
     from botyard.settings import get_settings  # noqa: PLC0415
-    from db.migrate import upgrade  # noqa: PLC0415
 
     settings = get_settings()
-    upgrade()
+    _migrate()
     asyncio.run(connect_demo(os.environ["BOTYARD_DEMO_TOKEN"]))
     if remember:
         note_prepared(settings.state_dir, settings)

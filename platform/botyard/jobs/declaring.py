@@ -18,7 +18,7 @@ from db.engine import get_engine
 _BEGIN: Final = text("""
 SELECT set_config('app.tenant', :tenant, true), pg_advisory_xact_lock(hashtextextended('jobs', :bot))
 """)
-_CURRENT: Final = text("SELECT 1 FROM bots WHERE id = :bot AND config_version <= :version AND status <> 'inactive'")
+_CURRENT: Final = text("SELECT 1 FROM bots WHERE id = :bot AND config_version <= :version AND removal_began IS NULL")
 _KNOWN: Final = text("""
 SELECT declared, declared_version, next_run, firing_id, enabled FROM jobs WHERE bot_id = :bot AND declared IS NOT NULL
 """)

@@ -70,7 +70,6 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         "STATE_DIR": str(state),
         "API_URL": settings.api_url,
         "WEBHOOK_BASE_URL": _webhook_base_url(settings),
-        "SECRET_KEY": made.secret_key,
         "FLOWER_PASSWORD": made.flower_password,
         "BOTYARD_DEMO_TOKEN": made.demo_token,
         "FAILURE_NOTES_URL": settings.failure_notes_url or f"{_simulator_url(settings)}/sim/notes",
@@ -82,6 +81,8 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
     }
     environment |= _given(settings)
+    if not {"SECRET_KEY", "SECRET_KEY_FILE", "SECRET_KEY_COMMAND"} & set(environment):
+        environment["SECRET_KEY"] = made.secret_key
     if settings.database_url is None:
         process, urls = _postgres(state, made)
         processes.append(process)
@@ -101,7 +102,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
 def _given(settings: Settings) -> dict[str, str]:
     """What somebody has chosen, in the environment or by the script that is to be run."""
     given = {"PUBLIC_URL": settings.public_url} if settings.public_url is not None else {}
-    for name in ("secret_key", "flower_password", "bot_token"):
+    for name in ("secret_key", "secret_key_file", "secret_key_command", "flower_password", "bot_token"):
         if getattr(settings, name) is not None:
             given[name.upper()] = settings.require(name)
     return given | ({"BOT_KIND": settings.bot_kind} if settings.bot_token is not None else {})

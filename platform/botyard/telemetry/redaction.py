@@ -6,12 +6,14 @@ from typing import Any, Final
 
 # A token is the bot's number, a colon and 35 characters. It may follow "bot" in an address without a boundary.
 _TOKEN: Final = re.compile(r"(?<!\d)(\d{5,16})(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
+# A person's bearer token.
+_BEARER: Final = re.compile(r"\bby_[A-Za-z0-9_-]{40,}")
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
 
 
 def redact(text: str) -> str:
-    """The text without bot tokens (their number stays, it is no secret) and without passwords in addresses."""
-    return _PASSWORD.sub(r"\1:***@", _TOKEN.sub(r"\1:***", text))
+    """The text without tokens of bots (their number stays, it is no secret) and people, and passwords in addresses."""
+    return _PASSWORD.sub(r"\1:***@", _BEARER.sub("by_***", _TOKEN.sub(r"\1:***", text)))
 
 
 def redact_tree(value: Any) -> Any:

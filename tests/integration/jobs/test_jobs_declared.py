@@ -29,7 +29,7 @@ def nothing(*_: Any) -> None:
 
 def version(bot: Bot, number: int) -> None:
     rows(bot.yard, f"UPDATE bots SET config_version = {number} RETURNING 1")  # noqa: S608
-    bot.yard.host._bots.clear()
+    bot.yard.services.tell_everybody()
 
 
 def names(yard: Rig) -> list[str]:
@@ -78,7 +78,8 @@ async def test_what_the_new_code_does_not_declare_goes_and_what_handlers_made_st
 async def test_an_older_version_that_is_still_at_work_changes_nothing(yard: Rig, bot: Bot) -> None:
     await bot.does(nothing)
     SHAPE["declares"] = "less"
-    (old,) = [served for _, served in yard.host._bots.values() if served is not None]
+    old = yard.manager.bot(1)
+    assert old is not None
     rows(yard, "UPDATE bots SET config_version = 2 RETURNING 1")
     yard.host._applications.clear()
     await yard.host.application(old)

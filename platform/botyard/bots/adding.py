@@ -1,0 +1,309 @@
+"""Registering bots, and giving them other tokens: only what was given is used, and nothing is opened.
+
+So the web process may do this; `botyard.bots.connecting` does the rest. See docs/bots.md.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from botyard.bots.asking import Asking
+from botyard.bots.doors import host_in, new_public_id, public_id_in, renew_door
+from botyard.bots.first_contact import FirstContacts, is_known
+from botyard.bots.health import health_row
+from botyard.bots.registry import bot_by_telegram_id, routings_of
+from botyard.bots.routing import publish
+from botyard.bots.steps import Say, Step, silently
+from botyard.bots.token_shape import check_token
+from botyard.errors import InputError
+from botyard.events import BotAdded, BotStarted, TokenReplaced, record
+from botyard.mailbox.server import redis_of
+from botyard.settings import Settings
+from botyard.telegram.request import AiohttpRequest
+from botyard.vault.sealed import OLDER_KEY_ID, token_of
+from botyard.vault.sealing import keep_secret
+from db.engine import get_sessions
+from db.models import Bot, BotHealth, BotIdentity, BotSecret
+
+CONNECT_BOT: Final = "botyard.connect_bot"
+"""The task that connects a registered bot, for a process that opens nothing."""
+DEFAULT_CUSTOMER: Final = 1
+NEW_KIND: Final = "demo"
+_NEW_QUEUE: Final = "slow"
+
+
+class AlreadyHere(InputError):
+    """The token belongs to a bot that is registered already.
+
+    Args:
+        bot_id: its row; none: it is another customer's, of whom nothing is told.
+    """
+
+    def __init__(self, bot_id: int | None) -> None:
+        problem = "belongs to a bot that is here already"
+        remedy = "See `botyard bot list`." if bot_id is not None else "Only who owns it here can change that."
+        super().__init__("token", f"{problem}, as bot {bot_id}." if bot_id is not None else f"{problem}.", remedy)
+        self.args = (bot_id,)
+        self.bot_id = bot_id
+
+
+@dataclass(frozen=True, slots=True)
+class NewBot:
+    """What is needed to register a bot."""
+
+    token: str = field(repr=False)
+    kind: str | None
+    """Its kind, by a name that lasts; none: the one it has, or for a new bot the demo's."""
+    api_url: str
+    queue: str | None = None
+    """Where its updates run; none: where they run now, or for a new bot with the slow ones."""
+    webhook_base_url: str | None = None
+    """Where Telegram reaches our web process; none: the bot's updates are fetched by long polling."""
+    take_over: bool = False
+    """Connect it even though its updates go to another address now."""
+    customer_id: int | None = None
+    """Who asks, and who is to own it; none: the installation's operator, who sees every customer's bots."""
+    again: bool = True
+    """Whether one that is here already may be registered again; else that is `AlreadyHere`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A bot that is registered; it is still to be connected."""
+
+    id: int
+    username: str
+    known: bool
+    """Whether it was here before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a Telegram bot before it is asked about."""
+
+    bot_id: int | None = None
+    customer_id: int | None = None
+    present: bool = True
+    public_ids: frozenset[str] = frozenset()
+    contacted_at: datetime | None = None
+
+
+async def register_bot(
+    new: NewBot, request: AiohttpRequest, settings: Settings, say: Say = silently
+) -> Registered:  # fmt: skip
+    """Check a token with Telegram and register its bot; one that is here takes over what is given, and keeps the rest.
+
+    Args:
+        new: what was given.
+        request: calls the Bot API.
+        settings: where the mailboxes are, and the budget of first contacts.
+        say: is told each step when it is over.
+
+    Raises:
+        AlreadyHere: and may not be registered again, or is another customer's.
+        TokenRefused: it was revoked, or no bot ever had it.
+        InputError: it cannot be a token, or another system has the bot's updates.
+        Unreachable: Telegram cannot be asked, or not yet.
+    """
+    check_token(new.token)
+    known = await asyncio.to_thread(_known, int(new.token.partition(":")[0]))
+    _check_asker(known, new)
+    asking = Asking(request, new.api_url, new.token)
+    profile = await _introduce(asking, known, settings, say)
+    await _check_webhook(asking, new.webhook_base_url, known.public_ids, take_over=new.take_over, say=say)
+    registered, routes = await asyncio.to_thread(_register, new, profile)
+    await asyncio.to_thread(_publish, settings, routes)
+    say(Step("registered", "ok", f"It is registered here as bot {registered.id}."))
+    return registered
+
+
+async def replace_token(
+    bot_id: int, token: str, request: AiohttpRequest, settings: Settings, *, take_over: bool = False,
+    say: Say = silently,
+) -> Registered:  # fmt: skip
+    """Give a bot another token: a new one of the same Telegram bot, or that of another one which takes its place.
+
+    In that case the updates of the earlier one still come: its webhook is left as it is, or it is fetched for a day.
+
+    Args:
+        bot_id: the bot's row.
+        token: the new token.
+        request: calls the Bot API.
+        settings: as for `register_bot`.
+        take_over: whether another system's webhook may be replaced.
+        say: is told each step when it is over.
+
+    Raises:
+        AlreadyHere: another bot here has, or had, this Telegram bot.
+        TokenRefused, InputError, Unreachable: as `register_bot`.
+    """
+    check_token(token)
+    with get_sessions("system")() as session:
+        bot = session.get(Bot, bot_id)
+    if bot is None or bot.removal_began is not None:
+        raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
+    known = await asyncio.to_thread(_known, int(token.partition(":")[0]))
+    if known.bot_id not in (None, bot_id):
+        raise AlreadyHere(known.bot_id if known.customer_id == bot.customer_id else None)
+    asking = Asking(request, bot.api_url, token)
+    profile = await _introduce(asking, known, settings, say)
+    base = settings.webhook_address_for(bot.api_url) if bot.intake == "webhook" else None
+    await _check_webhook(asking, base, known.public_ids, take_over=take_over, say=say)
+    registered, routes = await asyncio.to_thread(_replace, bot_id, token, profile)
+    await asyncio.to_thread(_publish, settings, routes)
+    say(Step("registered", "ok", f"Bot {bot_id} is @{registered.username} now."))
+    return registered
+
+
+def _known(telegram_id: int) -> _Known:
+    with get_sessions("system")() as session:
+        identity = session.get(BotIdentity, telegram_id)
+        bot = session.get(Bot, identity.bot_id) if identity else bot_by_telegram_id(session, telegram_id)
+        if bot is None:
+            return _Known()
+        doors = session.scalars(select(BotIdentity.public_id).where(BotIdentity.bot_id == bot.id))
+        health = session.get(BotHealth, bot.id)
+        present = bot.telegram_id == telegram_id
+        return _Known(
+            bot.id, bot.customer_id, present, frozenset({bot.public_id, *filter(None, doors)}),
+            health.contacted_at if health and present else None,
+        )  # fmt: skip
+
+
+def _check_asker(known: _Known, new: NewBot) -> None:
+    if known.bot_id is None:
+        return
+    if new.customer_id not in (None, known.customer_id):
+        raise AlreadyHere(None)
+    if not new.again or not known.present:
+        raise AlreadyHere(known.bot_id)
+
+
+async def _introduce(asking: Asking, known: _Known, settings: Settings, say: Say) -> dict[str, Any]:
+    """Who the token says it is."""
+    if not is_known(known.contacted_at):
+        async with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+            await FirstContacts(redis, settings).wait(asking.api_url)
+    profile: dict[str, Any] = await asking.call("getMe")
+    say(Step("token", "ok", f"Telegram accepts the token: it is @{profile.get('username', '')}."))
+    return profile
+
+
+async def _check_webhook(
+    asking: Asking, base: str | None, public_ids: frozenset[str], *, take_over: bool, say: Say
+) -> None:  # fmt: skip
+    """Another system may live on this bot: say so before it is cut off."""
+    url = (await asking.call("getWebhookInfo")).get("url", "")
+    ours = public_id_in(url) in public_ids or (base is not None and url.startswith(base.rstrip("/") + "/"))
+    if not url or ours:
+        say(Step("webhook", "ok", "No other system has its updates."))
+        return
+    if take_over:
+        say(Step("webhook", "warning", f"Its updates went to {host_in(url)} until now; they are brought here."))
+        return
+    raise InputError(
+        "token",
+        f"belongs to a bot whose updates go to {host_in(url)} now.",
+        "Set TAKE_OVER=true to bring them here; those that wait at Telegram are kept.",
+    )
+
+
+def _register(new: NewBot, profile: dict[str, Any]) -> tuple[Registered, list[Any]]:
+    telegram_id = int(profile["id"])
+    with get_sessions("system").begin() as session:
+        bot = bot_by_telegram_id(session, telegram_id)
+        known = bot is not None
+        if bot is not None and new.customer_id not in (None, bot.customer_id):
+            # Somebody else was faster, since it was looked at before.
+            raise AlreadyHere(None)
+        if bot is None:
+            bot = _new_bot(session, telegram_id, new)
+        session.refresh(bot, with_for_update=True)
+        # Whoever adds a bot wants it served, also one that was switched off.
+        _serve_again(session, bot, "inactive", "error")
+        bot.kind, bot.queue = new.kind or bot.kind, new.queue or bot.queue
+        if new.queue is not None:
+            bot.settings = {**(bot.settings or {}), "queue": new.queue}
+        bot.api_url, bot.intake = new.api_url, "webhook" if new.webhook_base_url else "polling"
+        bot.config_version += known
+        _keep_identity(session, bot, new.token, profile)
+        return Registered(bot.id, bot.username, known), routings_of(session, [bot])
+
+
+def _new_bot(session: Session, telegram_id: int, new: NewBot) -> Bot:
+    bot = Bot(
+        customer_id=new.customer_id or DEFAULT_CUSTOMER, telegram_id=telegram_id, public_id=new_public_id(),
+        kind=new.kind or NEW_KIND, name="", username="", api_url=new.api_url, queue=_NEW_QUEUE, status="active",
+        settings={},
+    )  # fmt: skip
+    session.add(bot)
+    session.flush()
+    record(session, bot, BotAdded())
+    return bot
+
+
+def _serve_again(session: Session, bot: Bot, *ended: str) -> None:
+    """Serve a bot that has one of these statuses, or whose removal was interrupted."""
+    if bot.removal_began is None and bot.status not in ended:
+        return
+    bot.status, bot.status_reason, bot.status_since = "active", None, datetime.now(UTC)
+    bot.removal_began = None
+    record(session, bot, BotStarted("it was given its token again"))
+
+
+def _keep_identity(session: Session, bot: Bot, token: str, profile: dict[str, Any]) -> None:
+    """Who the bot is at Telegram now: its names, its token, and a door with a fresh secret."""
+    telegram_id = int(profile["id"])
+    bot.name, bot.username = profile.get("first_name", ""), profile.get("username", "")
+    bot.public_id = renew_door(session, bot, telegram_id)
+    keep_secret(session, bot, token_of(telegram_id), token)
+    health_row(session, bot).contacted_at = datetime.now(UTC)
+
+
+def _replace(bot_id: int, token: str, profile: dict[str, Any]) -> tuple[Registered, list[Any]]:
+    telegram_id = int(profile["id"])
+    with get_sessions("system").begin() as session:
+        bot = session.get(Bot, bot_id, with_for_update=True)
+        if bot is None or bot.removal_began is not None:
+            raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
+        earlier = bot.telegram_id if bot.telegram_id != telegram_id else None
+        if earlier is not None:
+            _leave(session, bot, telegram_id)
+        _serve_again(session, bot, "error")
+        bot.config_version += 1
+        _keep_identity(session, bot, token, profile)
+        record(session, bot, TokenReplaced(earlier))
+        return Registered(bot.id, bot.username, known=True), routings_of(session, [bot])
+
+
+def _leave(session: Session, bot: Bot, telegram_id: int) -> None:
+    """Another Telegram bot takes the place of the bot's; what only its row has of the earlier one is kept."""
+    earlier = session.get(BotIdentity, bot.telegram_id, with_for_update=True)
+    if earlier is not None:
+        earlier.leaving_since = datetime.now(UTC)
+        if earlier.public_id is None:
+            earlier.public_id, earlier.secret_hash = bot.public_id, bot.webhook_secret_hash
+    name = token_of(bot.telegram_id)
+    if bot.token_encrypted and session.get(BotSecret, (bot.id, name)) is None:
+        session.add(
+            BotSecret(
+                bot_id=bot.id, customer_id=bot.customer_id, name=name, sealed=bot.token_encrypted, key_id=OLDER_KEY_ID
+            )
+        )
+    bot.token_encrypted = bot.webhook_secret_encrypted = bot.webhook_secret_hash = None
+    session.flush()
+    back = session.get(BotIdentity, telegram_id, with_for_update=True)
+    if back is not None:
+        back.leaving_since = None
+    bot.telegram_id = telegram_id
+    bot.public_id = (back and back.public_id) or new_public_id()
+
+
+def _publish(settings: Settings, routes: list[Any]) -> None:
+    with redis_of(settings) as redis:
+        publish(redis, *routes)

@@ -1,0 +1,183 @@
+"""Connecting registered bots to Telegram, and letting go of them. Opens tokens: not for the web process."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from botyard.bots.adding import NEW_KIND, NewBot, register_bot
+from botyard.bots.asking import Unreachable
+from botyard.bots.doors import BOTH_VALID, host_in, public_id_in, webhook_url
+from botyard.bots.health import Verdict, note
+from botyard.bots.kinds import wanted_updates
+from botyard.bots.proving import prove
+from botyard.bots.registry import bot_by_telegram_id
+from botyard.bots.steps import Say, Step, silently
+from botyard.bots.token_shape import check_token
+from botyard.bots.webhooks import Connection, asking_as, connection_of, delete_webhook, renew_secret, set_webhook
+from botyard.errors import InputError
+from botyard.events import WebhookSet
+from botyard.settings import Settings
+from botyard.telegram.loading import lasting_name
+from botyard.telegram.request import AiohttpRequest
+from db.engine import get_sessions
+
+_GONE: Final = ("bot", "is not here any more.", "See `botyard bot list`.")
+PEACE: Final[dict[str, object]] = {"thief_host": None, "thefts": 0, "take_back_at": None}
+"""What is known of a webhook that nobody else wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedBot:
+    """A bot that is connected."""
+
+    id: int
+    username: str
+
+
+async def add_bot(
+    new: NewBot, request: AiohttpRequest, settings: Settings, say: Say = silently, *, proving: bool = False
+) -> AddedBot:
+    """Check a token with Telegram, register the bot, and connect it.
+
+    A bot that is registered already takes over what is given, keeps the rest, and is connected again; Telegram is asked
+    for the updates that the handlers of its kind can take.
+
+    Args:
+        new: what was given; a script may be named by any path.
+        request: calls the Bot API.
+        settings: of this process.
+        say: is told each step when it is over.
+        proving: whether a probe of our own goes to its webhook's address.
+
+    Raises:
+        InputError: the token or the kind is wrong, or the bot is connected elsewhere.
+        Unreachable: Telegram cannot be asked.
+    """
+    check_token(new.token)
+    if new.kind is not None:
+        new = replace(new, kind=lasting_name(new.kind))
+    # Before anything is written: a kind that cannot be used is the asker's mistake.
+    wanted_updates(new.kind or _present_kind(new.token))
+    registered = await register_bot(new, request, settings, say)
+    await connect_bot(registered.id, request, settings, say, base=new.webhook_base_url, proving=proving)
+    return AddedBot(registered.id, registered.username)
+
+
+def _present_kind(token: str) -> str:
+    """The kind of the bot to which this token belongs: it begins with the bot's number."""
+    with get_sessions("system")() as session:
+        bot = bot_by_telegram_id(session, int(token.partition(":")[0]))
+        return bot.kind if bot is not None else NEW_KIND
+
+
+async def connect_bot(
+    bot_id: int, request: AiohttpRequest, settings: Settings, say: Say = silently, *, base: str | None = None,
+    proving: bool = True,
+) -> None:  # fmt: skip
+    """Set a bot's webhook, or take it away if its updates are fetched; what waits at Telegram is kept.
+
+    The last step stands in the bot's health. A bot that is switched off is disconnected instead.
+
+    Args:
+        bot_id: its row.
+        request: calls the Bot API.
+        settings: whose address Telegram is given.
+        say: is told each step when it is over.
+        base: the address instead of the settings' own.
+        proving: whether a probe of our own goes to the webhook's address.
+
+    Raises:
+        InputError: there is no such bot, Telegram refuses it, or its token or its kind cannot be used.
+        Unreachable: Telegram cannot be asked.
+    """
+    try:
+        last = await _connect(bot_id, request, settings, say, base=base, proving=proving)
+    except InputError as error:
+        await asyncio.to_thread(note, bot_id, Verdict("trouble", "connecting", f"{error}"))
+        raise
+    except Unreachable as error:
+        await asyncio.to_thread(note, bot_id, Verdict("warning", "away", f"{error}", answered=False))
+        raise
+    await asyncio.to_thread(note, bot_id, last)
+
+
+async def _connect(
+    bot_id: int, request: AiohttpRequest, settings: Settings, say: Say, *, base: str | None, proving: bool
+) -> Verdict:
+    bot = await asyncio.to_thread(connection_of, bot_id)
+    if bot is None:
+        raise InputError(*_GONE)
+    if bot.status == "inactive":
+        return await disconnect_bot(bot, request)
+    asking = await asyncio.to_thread(asking_as, bot, request)
+    if bot.intake == "polling":
+        # What is waiting at Telegram stays there for the first getUpdates, which says what is wanted.
+        await delete_webhook(asking, bot.telegram_id)
+        says = "Its updates are fetched: no webhook is set at Telegram."
+        say(Step("polling", "ok", says))
+        return Verdict("ok", "", says, facts={"webhook_host": None} | PEACE)
+    base = base or settings.webhook_address_for(bot.api_url)
+    if base is None:
+        raise InputError("PUBLIC_URL", "is not set, and the bot's updates come by webhook.", "Set it, or add it anew.")
+    allowed = await asyncio.to_thread(wanted_updates, bot.kind, bot.id)
+    secret = await set_webhook(asking, bot_id, base, allowed, "connected")
+    url = webhook_url(base, bot.public_id)
+    set_step = Step("webhook", "ok", f"Telegram brings its updates to {host_in(url)}.")
+    say(set_step)
+    facts = {"webhook_host": host_in(url)} | PEACE
+    last = set_step
+    if proving:
+        last = await prove(url, secret)
+        say(last)
+        facts |= {"proven_at": datetime.now(UTC)} if last.state == "ok" else {}
+    reason = "" if last.state == "ok" else "unproven"
+    return Verdict(last.state, reason, last.says, last.remedy, facts=facts, events=(WebhookSet("connected"),))
+
+
+async def disconnect_bot(bot: Connection, request: AiohttpRequest) -> Verdict:
+    """Take our webhook away at Telegram, where its updates wait from now on; another system's is left alone.
+
+    Raises:
+        InputError: Telegram refuses it, or its token cannot be opened.
+        Unreachable: Telegram cannot be asked.
+    """
+    asking = await asyncio.to_thread(asking_as, bot, request)
+    url = (await asking.call("getWebhookInfo")).get("url", "")
+    if url and is_own(url, bot):
+        await delete_webhook(asking, bot.telegram_id)
+    says = "It is switched off: what is written to it waits at Telegram, for a day at most."
+    return Verdict("ok", "", says, facts={"webhook_host": None})
+
+
+def is_own(url: str, bot: Connection, base: str | None = None) -> bool:
+    """Whether an address is one that Telegram was given for this bot by us, now or at any time before.
+
+    Args:
+        url: the address.
+        bot: which bot.
+        base: where this installation is reached now.
+    """
+    return public_id_in(url) in bot.public_ids or (base is not None and url.startswith(webhook_url(base, "")))
+
+
+async def rotate_secret(bot_id: int, request: AiohttpRequest, settings: Settings) -> datetime:
+    """Give a bot's webhook another secret at once; the earlier one is taken for an hour more, so that nothing is lost.
+
+    Returns:
+        until when.
+
+    Raises:
+        InputError: there is no such bot, it has no webhook, or Telegram refuses it.
+        Unreachable: Telegram cannot be asked; the earlier secret is valid until it was.
+    """
+    bot = await asyncio.to_thread(connection_of, bot_id)
+    if bot is None:
+        raise InputError(*_GONE)
+    base = settings.webhook_address_for(bot.api_url)
+    if bot.intake != "webhook" or base is None or bot.status == "inactive":
+        raise InputError("bot", "has no webhook here, and so no secret to change.", "")
+    await asyncio.to_thread(renew_secret, bot_id)
+    asking = await asyncio.to_thread(asking_as, bot, request)
+    await set_webhook(asking, bot_id, base, None, "rotated")
+    return datetime.now(UTC) + BOTH_VALID

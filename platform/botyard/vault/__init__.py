@@ -1,0 +1,1 @@
+"""Bots' secrets at rest: sealed for one row each, opened in one place only. See docs/secrets.md."""

@@ -1,0 +1,116 @@
+"""Messages that no code of ours has sent: refused, counted, and of no effect. See docs/secrets.md.
+
+Whoever can write to Redis can put anything into a queue. Celery itself refuses what is not JSON and what names no task;
+what it does not expect would end the worker.
+"""
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from celery.worker.consumer.consumer import Consumer
+from kombu.exceptions import ContentDisallowed, DecodeError
+from kombu.transport import redis as broker
+from redis import Redis
+from redis.exceptions import RedisError
+
+from botyard.settings import get_settings
+from botyard.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+_OURS: Final = "botyard."
+_MALFORMED: Final = (DecodeError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+
+
+def refuse(why: str) -> None:
+    """Count a message, and say that it was refused; nothing of it is repeated."""
+    log.warning("message_refused", why=why)
+    metrics.REFUSED.inc(why=why)
+    # The parent of children has no clock that would hand the figures on.
+    with (
+        contextlib.suppress(RedisError),
+        Redis.from_url(get_settings().require("redis_url"), socket_timeout=2, socket_connect_timeout=2) as redis,
+    ):
+        metrics.flush(redis)
+
+
+def why_not_ours(message: Any) -> str | None:
+    """What shows that no code of ours has sent this message; nothing if it may be ours.
+
+    Strict on purpose: some of what Celery would take ends or blocks its worker.
+
+    Raises:
+        ContentDisallowed: it is not JSON.
+    """
+    headers = message.headers
+    if not isinstance(headers, dict) or not headers.get("task"):
+        return "no task"
+    if not str(headers["task"]).startswith(_OURS):
+        return "unknown task"
+    args, kwargs, embedded = message.payload
+    expires = headers.get("expires")
+    if expires is not None:
+        datetime.fromisoformat(expires)
+    fits = isinstance(args, list) and isinstance(kwargs, dict) and isinstance(embedded, dict)
+    plain = not any(embedded.values()) and not any(headers.get(name) for name in ("eta", "retries"))
+    named = isinstance(headers.get("id"), str) and headers.get("timelimit") in (None, [None, None])
+    return None if fits and plain and named else "malformed"
+
+
+class Channel(broker.Channel):
+    """Takes messages from Redis, and survives what is none."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]
+        except _MALFORMED:
+            # It is out of its list already, and nothing else knows of it.
+            refuse("unreadable")
+            return True
+
+
+class Transport(broker.Transport):
+    """Redis as Celery's broker, with such channels."""
+
+    Channel = Channel
+
+
+class YardConsumer(Consumer):
+    """Hands messages to tasks, and drops what no task can take."""
+
+    def connection_for_read(self, heartbeat: Any = None) -> Any:
+        """The connection from which messages come."""
+        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=Transport))
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
+        """What is called with each message."""
+        take = super().create_task_handler(*args, **kwargs)
+
+        def take_or_drop(message: Any) -> None:
+            try:
+                why = why_not_ours(message)
+                if why is None:
+                    take(message)
+                    return
+            except ContentDisallowed:
+                why = "not JSON"
+            except _MALFORMED:
+                why = "malformed"
+            self._drop(message, why)
+
+        return take_or_drop
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002 - as Celery calls it
+        """It names a task that is not there."""
+        self._drop(message, "unknown task")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        """It has an impossible form."""
+        self._drop(message, "malformed")
+
+    def _drop(self, message: Any, why: str) -> None:
+        refuse(why)
+        message.reject_log_error(log, self.connection_errors)  # type: ignore[attr-defined]
