@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from botyard.commands import admin, bot, configuration, customer, dead, keys, processes
+from botyard.commands import admin, bot, configuration, customer, dead, keys, lifecycle, processes
 from botyard.commands.dialogues import play_dialogues
 from botyard.commands.doctor import doctor
 from botyard.commands.erase import erase
@@ -37,10 +37,12 @@ app.command()(status)
 app.command()(doctor)
 app.command()(lanes)
 app.command()(trace)
+app.command()(lifecycle.audit)
 app.command()(logs)
 app.command()(erase)
 app.command(name="test-bot")(play_dialogues)
 bot.app.add_typer(configuration.app)
+bot.app.add_typer(lifecycle.app)
 app.add_typer(bot.app, name="bot")
 app.add_typer(customer.app, name="customer")
 app.add_typer(admin.app, name="admin")

@@ -30,12 +30,14 @@ from botyard.media.store import store_of
 from botyard.settings import Settings
 from botyard.telegram.address import base_url
 from botyard.telegram.application import YardApplication
-from botyard.telegram.loading import build, find_kind
+from botyard.telegram.job_queue import DurableJobQueue
+from botyard.telegram.loading import Kind, build, find_kind
 from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 from botyard.telegram.request import AiohttpRequest
 from botyard.telegram.run import starting
-from botyard.telegram.scripts import SourceVersions
+from botyard.telegram.scripts import Script, SourceVersions
 from botyard.telegram.test_mode import audience_of
+from botyard.telegram.upkeep import AGAIN_SECONDS, upkeep
 from botyard.vault.opening import open_sealed
 
 log = structlog.get_logger(__name__)
@@ -196,10 +198,22 @@ class Host:
             return OutboxBot(token, url, self.request, profile, audience, self.media, calls.make, options, shelf)
 
         # In a thread: importing takes its time, and a script may do anything.
-        application = await asyncio.to_thread(lambda: build(find_kind(bot.kind), make_bot, token, given))
+        application = await asyncio.to_thread(lambda: build(self._kind_of(bot), make_bot, token, given))
+        if bot.status == "maintenance" and isinstance(application.job_queue, DurableJobQueue):
+            application.job_queue.declare_nothing()
         await self._open(application, bot, calls, f"start {bot.config_version} {_sources.of(bot.kind)}")
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)
         return application
+
+    def _kind_of(self, bot: ServedBot) -> Kind | Script:
+        """What the bot does: what its kind says, or while it is in maintenance only that it is."""
+        if bot.status != "maintenance":
+            return find_kind(bot.kind)
+
+        async def first(chat_id: int) -> bool:
+            return bool(await self._redis.set(f"by:upkeep:{bot.id}:{chat_id}", 1, nx=True, ex=AGAIN_SECONDS))
+
+        return upkeep(first)
 
     async def _open(self, application: YardApplication, bot: ServedBot, calls: DirectCalls, scope: str) -> None:
         """Begin it; what it calls at its beginning is called by the first process that serves this version of it."""

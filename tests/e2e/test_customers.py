@@ -50,6 +50,10 @@ class Office:
         ended = subprocess.run(command, env=self.yard.environment, capture_output=True, text=True, check=True)
         return ended.stdout.strip()
 
+    def celery(self, *words: str) -> None:
+        """Send a task as beat or another process does."""
+        subprocess.run(["celery", "-A", "tasks", *words], env=self.yard.environment, capture_output=True, check=True)
+
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """As somebody who changes rows past the code."""
         with contextlib.closing(psycopg2.connect(self.yard.environment["DATABASE_OWNER_URL"])) as made:
@@ -175,7 +179,7 @@ def told(office: Office) -> Iterator[Any]:
         yield lambda seconds=0.5: heard.get_message(ignore_subscribe_messages=True, timeout=seconds)
 
 
-def synced(office: Office, bot: int, hear: Any) -> None:
+def synced(office: Office, bot: int, hear: Any, event: str = "updated") -> None:
     """After a sync everybody was told of this bot, and only then."""
     assert hear() is None
     status, answer = office.ask("POST", "/messages/bot-manager-sync")
@@ -183,7 +187,7 @@ def synced(office: Office, bot: int, hear: Any) -> None:
     assert set(answer["stats"]) == {"total", "active", "error", "method"}
     message = hear(10)
     assert message is not None
-    assert (message["channel"], json.loads(message["data"])["data"]["id"]) == ("sync:bots.updated", bot)
+    assert (message["channel"], json.loads(message["data"])["data"]["id"]) == (f"sync:bots.{event}", bot)
 
 
 def quiet(office: Office, token: str, number: int) -> None:
@@ -222,14 +226,78 @@ def test_a_sync_finds_a_change_whose_notification_was_lost(office: Office) -> No
     made, number, token = office.new_customer("unheard")
     bot = made["bot"]["id"]
     quiet(office, token, number)
+    with told(office) as hear:
+        muted(office, "-c", MUTE, str(bot), WELL)
+        synced(office, bot, hear)
+    wait_until(lambda: office.answers(number) == "Well?", 30, "it is of the other kind")
+
+
+def muted(office: Office, *words: str, given: str = "") -> None:
+    """Run Python as a process whose changes nobody hears of: its Redis user may do everything but publish."""
     with Redis.from_url(office.yard.environment["REDIS_URL"]) as redis:
         redis.execute_command("ACL", "SETUSER", "mute", "on", ">quiet", "~*", "&*", "+@all", "-publish")
     url = f"redis://mute:quiet@127.0.0.1:{office.yard.valkey_port}/0"
+    environment = office.yard.environment | {"REDIS_URL": url}
+    ran = subprocess.run(
+        [sys.executable, *words], env=environment, input=given, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "sync_not_told" in ran.stdout + ran.stderr
+
+
+def test_a_sync_finds_every_step_of_a_bots_life_of_which_nobody_was_told(office: Office) -> None:
+    """Adding it, giving it another token, and removing it, each by a process that cannot tell of it."""
+    number, token = office.telegram_bot()
+    other, fresh = office.telegram_bot()
+    botyard = ("-m", "botyard.cli", "bot")
+    assert office.ask("POST", "/messages/bot-manager-sync")[0] == 200
     with told(office) as hear:
-        changed = subprocess.run(
-            [sys.executable, "-c", MUTE, str(bot), WELL],
-            env=office.yard.environment | {"REDIS_URL": url}, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert "sync_not_told" in changed.stdout + changed.stderr
+        muted(office, *botyard, "add", "--kind", COUNTER, given=token + "\n")
+        ((bot,),) = office.sql(f"SELECT id FROM bots WHERE telegram_id = {number}")  # noqa: S608
+        synced(office, bot, hear, "created")
+        assert office.answers(number) == "1 hello"
+        muted(office, *botyard, "replace-token", str(bot), given=fresh + "\n")
         synced(office, bot, hear)
-    wait_until(lambda: office.answers(number) == "Well?", 30, "it is of the other kind")
+        assert office.answers(other) == "1 hello"
+        muted(office, *botyard, "remove", str(bot), "--yes")
+        synced(office, bot, hear, "deleted")
+    assert office.ask("GET", f"/bots/{bot}")[0] == 404
+
+
+def test_a_sync_finds_bots_that_raw_sql_made_and_removed(office: Office) -> None:
+    assert office.ask("POST", "/messages/bot-manager-sync")[0] == 200
+    with told(office) as hear:
+        ((bot,),) = office.sql(
+            "INSERT INTO bots (telegram_id, public_id, kind, name, username, api_url, status)"
+            " VALUES (4179999999, 'by-hand', 'demo', 'By hand', 'by_hand_bot', 'http://127.0.0.1:9', 'inactive')"
+            " RETURNING id"
+        )
+        synced(office, bot, hear, "created")
+        assert office.ask("GET", f"/bots/{bot}")[0] == 200
+        office.sql(f"DELETE FROM bots WHERE id = {bot}")  # noqa: S608
+        synced(office, bot, hear, "deleted")
+    assert office.ask("GET", f"/bots/{bot}")[0] == 404
+
+
+def test_another_tool_that_takes_the_webhook_is_named_and_not_fought(office: Office) -> None:
+    made, number, token = office.new_customer("fought_over")
+    bot, admin = made["bot"]["id"], next(_people)
+    office.wait_for_webhook(token)
+    office.yard.simulator.post("/sim/batch", bot_id=number, messages=[{"person_id": admin, "text": "I look after it"}])
+    office.command("bot", "configure", str(bot), f"admin_chat_id={admin}")
+    ours = office.webhook(token)
+    for url in (ours, "https://other.example.org/hook"):
+        office.yard.simulator.post(f"/bot{token}/setWebhook", url="https://other.example.org/hook")
+        office.celery("call", "botyard.check_bot", f"--args=[{bot}]", "--queue=maintenance")
+        wait_until(
+            lambda: "other.example.org" in str(office.ask("GET", f"/bots/{bot}")[1]["health"]), 30, "it is named"
+        )
+        wait_until(lambda url=url: office.webhook(token) == url, 30, f"the webhook is {url}")  # type: ignore[misc]
+
+    def told_the_admin() -> list[str]:
+        return [
+            one["params"]["text"] for one in office.yard.simulator.history()
+            if one["kind"] == "call" and one["method"] == "sendMessage" and int(one["params"]["chat_id"]) == admin
+        ]  # fmt: skip
+
+    wait_until(lambda: any("other.example.org" in text for text in told_the_admin()), 30, "the admin is told")

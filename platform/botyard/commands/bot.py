@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from botyard.commands.configuration import choose
+from botyard.commands.lifecycle import connect_again
 from botyard.commands.output import AsJson, BotName, Yes, attached, confirm, say, show, show_findings, show_one
 
 if TYPE_CHECKING:
@@ -60,10 +61,15 @@ def pause(bot: BotName, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def resume(bot: BotName, *, as_json: AsJson = False) -> None:
-    """Let a paused bot go on where it stopped."""
-    from botyard.bots.overview import set_status  # noqa: PLC0415
+    """Let a bot go on that is paused, switched off or in maintenance."""
+    from botyard.bots.overview import details, set_status  # noqa: PLC0415
 
-    show([asdict(set_status(bot, "active", attached()))], as_json=as_json)
+    settings = attached()
+    was_off = details(bot, settings).status == "inactive"
+    summary = set_status(bot, "active", settings)
+    if was_off:
+        connect_again(summary.id)
+    show([asdict(summary)], as_json=as_json)
 
 
 @app.command()

@@ -31,7 +31,7 @@ _BROKEN: Final = timedelta(hours=1)
 
 _DUE: Final = text("""
 SELECT now() AS now, b.telegram_id, j.*, c.moved_to::bigint AS moved_to
-  FROM jobs j JOIN bots b ON b.id = j.bot_id AND b.status <> 'inactive'
+  FROM jobs j JOIN bots b ON b.id = j.bot_id AND b.status NOT IN ('inactive', 'maintenance')
   LEFT JOIN chats c ON c.bot_id = j.bot_id AND c.chat_key = j.chat_id::text AND c.moved_to ~ '^-?[0-9]+$'
  WHERE j.due <= now() ORDER BY j.due LIMIT :limit FOR UPDATE OF j SKIP LOCKED
 """)

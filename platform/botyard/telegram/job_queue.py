@@ -196,6 +196,10 @@ class DurableJobQueue(JobQueue[Any]):
         # What was made in this run is written as it is at its end.
         run.jobs.done[job.id] = "put" if what == "set" and run.jobs.done.get(job.id) == "put" else what
 
+    def declare_nothing(self) -> None:
+        """What the bot's code has declared stays as it is: the present handlers are not its own."""
+        self._declared = None
+
     def declare(self, version: int) -> None:
         """Write what was declared, after ``post_init``; called in a thread, which may wait. A second call does nothing.
 
