@@ -51,6 +51,7 @@ result_backend = None
 task_serializer = "json"
 accept_content = ["json"]  # who can write to Redis must not gain code execution
 
+worker_consumer = "tasks.receiving:YardConsumer"  # what Celery does not expect in a queue would end the worker
 worker_prefetch_multiplier = 1
 worker_max_tasks_per_child = 10_000
 worker_max_memory_per_child = 400_000  # KiB

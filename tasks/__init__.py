@@ -6,8 +6,6 @@ from tasks.process_logs import connect_logs
 
 app = Celery("botyard")
 app.config_from_object("celeryconfig")
-# What Celery does not expect in a queue would end the worker.
-app.conf.worker_consumer = "tasks.receiving:YardConsumer"
 connect_logs()
 
 

@@ -20,7 +20,8 @@ def remove_bot(self: YardTask, bot_id: int, customer_id: int | None = None) -> N
     try:
         finish_removal(int(bot_id), None if customer_id is None else int(customer_id))
     except SoftTimeLimitExceeded:
-        self.apply_async((bot_id, customer_id), queue="maintenance")
+        again = (bot_id,) if customer_id is None else (bot_id, customer_id)
+        self.apply_async(again, queue="maintenance")
 
 
 @app.task(name="botyard.finish_removals", base=YardTask, acks_late=False)

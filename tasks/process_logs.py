@@ -1,5 +1,6 @@
 """Logs and readiness of every Celery process: workers, beat, Flower."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -26,50 +27,31 @@ def _configure(**_: object) -> None:
         configure_reports(settings, process)
 
 
-def check_redis(**_: object) -> None:
-    """A worker begins: a Redis that would lose its mailboxes ends it with one line.
+def check_start(**_: object) -> None:
+    """A worker begins: what would let it lose, leak or not open something ends it with one line.
+
+    What is away for now is waited for.
 
     Raises:
-        WorkerShutdown: the server is refused.
+        WorkerShutdown: Redis, the keys or the database's role are refused.
     """
-    try:
-        with Redis.from_url(get_settings().require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
-            check_server(cast("dict[str, Any]", redis.info()))
-    except RedisError:
-        return  # it is away for now: Celery waits for it
-    except InputError as error:
-        print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
-        raise WorkerShutdown(1) from None
-
-
-def check_secrets(**_: object) -> None:
-    """A worker begins: keys that do not open what is stored end it with one line, before a single bot falls silent.
-
-    Raises:
-        WorkerShutdown: a key is missing.
-    """
-    from botyard.vault.key_use import check_keys  # noqa: PLC0415 - beat and Flower open nothing
+    # Beat and Flower ask no database and open nothing.
+    from botyard.vault.key_use import check_keys  # noqa: PLC0415
+    from db.roles import check_application_role  # noqa: PLC0415
 
     try:
+        _check_redis()
         check_keys()
-    except InputError as error:
-        print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
-        raise WorkerShutdown(1) from None
-
-
-def check_role(**_: object) -> None:
-    """A worker begins: an application role that the policies would not hold ends it with one line.
-
-    Raises:
-        WorkerShutdown: the role is refused.
-    """
-    from db.roles import check_application_role  # noqa: PLC0415 - beat and Flower ask no database
-
-    try:
         check_application_role()
     except InputError as error:
         print(f"botyard: {error}", file=sys.stderr)  # noqa: T201
         raise WorkerShutdown(1) from None
+
+
+def _check_redis() -> None:
+    url = get_settings().require("redis_url")
+    with contextlib.suppress(RedisError), Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as redis:
+        check_server(cast("dict[str, Any]", redis.info()))
 
 
 def say_ready(**_: object) -> None:
@@ -81,7 +63,5 @@ def say_ready(**_: object) -> None:
 def connect_logs() -> None:
     """Our logs instead of Celery's own."""
     signals.setup_logging.connect(_configure, weak=False)
-    signals.celeryd_init.connect(check_redis, weak=False)
-    signals.celeryd_init.connect(check_secrets, weak=False)
-    signals.celeryd_init.connect(check_role, weak=False)
+    signals.celeryd_init.connect(check_start, weak=False)
     signals.beat_init.connect(say_ready, weak=False)

@@ -22,6 +22,8 @@ from botyard.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 _OURS: Final = "botyard."
+# Celery's visibility timeout: a message that runs longer would be delivered again.
+_LONGEST: Final = 600
 _MALFORMED: Final = (DecodeError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
@@ -56,8 +58,16 @@ def why_not_ours(message: Any) -> str | None:
         datetime.fromisoformat(expires)
     fits = isinstance(args, list) and isinstance(kwargs, dict) and isinstance(embedded, dict)
     plain = not any(embedded.values()) and not any(headers.get(name) for name in ("eta", "retries"))
-    named = isinstance(headers.get("id"), str) and headers.get("timelimit") in (None, [None, None])
+    named = isinstance(headers.get("id"), str) and _may_last(headers.get("timelimit"))
     return None if fits and plain and named else "malformed"
+
+
+def _may_last(limits: Any) -> bool:
+    """Whether these are time limits: none, or a pair of seconds."""
+    if limits is None:
+        return True
+    known = isinstance(limits, list) and len(limits) == len(("hard", "soft"))
+    return known and all(one is None or (type(one) is int and 0 < one <= _LONGEST) for one in limits)
 
 
 class Channel(broker.Channel):

@@ -301,3 +301,18 @@ def test_another_tool_that_takes_the_webhook_is_named_and_not_fought(office: Off
         ]  # fmt: skip
 
     wait_until(lambda: any("other.example.org" in text for text in told_the_admin()), 30, "the admin is told")
+
+
+def test_a_removal_that_was_begun_and_forgotten_is_finished(office: Office) -> None:
+    made, _, token = office.new_customer("half_gone")
+    office.wait_for_webhook(token)
+    long_ago = "removal_began = now() - interval '1 hour'"
+    office.sql(f"UPDATE customers SET {long_ago}, status = 'suspended' WHERE id = {made['id']}")  # noqa: S608
+    office.sql(f"UPDATE bots SET {long_ago}, status = 'inactive' WHERE customer_id = {made['id']}")  # noqa: S608
+
+    def is_gone() -> bool:
+        office.celery("call", "botyard.finish_removals", "--queue=maintenance")
+        return bool(office.ask("GET", f"/customers/{made['id']}")[0] == 404)
+
+    wait_until(is_gone, 60, "the bot and then the customer are gone")
+    assert office.webhook(token) == ""
