@@ -6,7 +6,7 @@ SQL, statements on tables) is found by the five-minute sync; see `botyard.manage
 Source: https://docs.sqlalchemy.org/en/20/orm/session_events.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -104,14 +104,23 @@ def _bulk(state: ORMExecuteState) -> Result[Any] | None:
         return None
     if not isinstance(statement, Update | Delete):
         return None
-    found = select(model).execution_options(populate_existing=False).with_for_update()
-    rows = [
-        (row, _values(row))
-        for row in state.session.scalars(found.where(*statement._where_criteria))  # noqa: SLF001 - no public reading of it
-    ]
+    # As they are in the database now, whatever this session knows of them: that is what is changed.
+    found = select(model).where(*_criteria(state, model)).with_for_update()
+    given = state.parameters if isinstance(state.parameters, Mapping) else {}
+    state.session.flush()
+    found = found.execution_options(populate_existing=True)
+    rows = [(row, _values(row)) for row in state.session.scalars(found, given)]
     result = state.invoke_statement()
     _note_bulk(state.session, rows, "deleted" if isinstance(statement, Delete) else "updated")
     return result
+
+
+def _criteria(state: ORMExecuteState, model: type[Watched]) -> tuple[Any, ...]:
+    """Which rows a statement is about: those that it says, or of a list of parameters those of their keys."""
+    if isinstance(state.parameters, Sequence):
+        (key,) = inspect(model).primary_key
+        return (key.in_([row[key.name] for row in state.parameters]),)
+    return tuple(state.statement._where_criteria)  # type: ignore[attr-defined]  # noqa: SLF001 - no public reading of it
 
 
 def _values(row: Any) -> dict[str, Any]:
@@ -142,7 +151,9 @@ def _savepoint_begins(session: Session, transaction: SessionTransaction) -> None
 
 
 def _taken_back(session: Session, transaction: SessionTransaction) -> None:
-    """What was rolled back did not happen."""
+    """What was rolled back did not happen. What a flush has begun for itself is neither a savepoint nor the whole."""
+    if not transaction.nested and transaction.parent is not None:
+        return
     mark = session.info.get(_MARKS, {}).pop(transaction, 0)
     del _noted(session)[mark:]
 

@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 _OURS: Final = "botyard."
 # Celery's visibility timeout: a message that runs longer would be delivered again.
 _LONGEST: Final = 600
-_MALFORMED: Final = (DecodeError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+_MALFORMED: Final = (
+    DecodeError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 def refuse(why: str) -> None:

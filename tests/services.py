@@ -188,9 +188,9 @@ def forget() -> None:
     from botyard.vault import keys
     from db import engine
 
-    if engine.get_engine.cache_info().currsize:
-        for role in ("application", "statements", "system", "owner"):
-            engine.get_engine(role).dispose()
+    for made in engine._made:
+        made.dispose()
+    engine._made.clear()
     engine.get_engine.cache_clear()
     engine.get_sessions.cache_clear()
     keys.keyring.cache_clear()

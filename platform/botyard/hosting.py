@@ -116,14 +116,14 @@ class Host:
             return self._applications.get(key) or await self._build_or_keep(key, bot)
 
     async def _build_or_keep(self, key: _Version, bot: ServedBot) -> YardApplication:
-        others = [known for known in self._applications if known[0] == bot.id]
         try:
             application = await self._build_once(key, bot)
         except InputError:
-            before = next((known for known in reversed(others) if known[1] == key[1]), None)
+            before = next((known for known in reversed(self._of_bot(bot)) if known[1] == key[1]), None)
             if before is None:
                 raise
             return self._applications[before]
+        others = self._of_bot(bot)
         # Which files are its code is known only now.
         self._keep((key[0], key[1], _sources.of(bot.kind)), application)
         for known in others:
@@ -131,6 +131,10 @@ class Host:
         while len(self._applications) > _APPLICATIONS:
             self._retire(next(iter(self._applications)))
         return application
+
+    def _of_bot(self, bot: ServedBot) -> list[_Version]:
+        """What there is of it now: while something of it was being built, others may have gone."""
+        return [known for known in self._applications if known[0] == bot.id]
 
     def _keep(self, key: _Version, application: YardApplication) -> None:
         self._applications[key] = application

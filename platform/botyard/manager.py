@@ -33,6 +33,7 @@ _OPERATIONS: Final[dict[str, Operation]] = {"created": "save", "updated": "updat
 # all asks as often as one did before there were notifications.
 _WATCHED_SECONDS: Final = 300.0
 _ALONE_SECONDS: Final = 5.0
+_MOST_TOLD: Final = 1000
 
 Forget = Callable[[int | None], None]
 """Takes the row of a bot of which something changed; none: of any."""
@@ -173,7 +174,7 @@ class BotManager:
 
     def _bot_changed(self, event: str, data: Data) -> None:
         bot = data.get("id")
-        if event != "bots.updated":
+        if event == "bots.deleted":
             # An identity may belong to another row from now on.
             self._sync.invalidate_cache("identity:*")
         self._drop(bot if isinstance(bot, int) else None)
@@ -204,8 +205,10 @@ class BotManager:
     def _sync_topic(self, topic: Topic) -> tuple[int, int, int, int]:
         found = compare(self._redis, topic)
         for action, rows in (("created", found.added), ("updated", found.updated), ("deleted", found.removed)):
-            for row in rows:
-                self._sync.publish(f"{topic}.{action}", {"id": row})
+            # Of very many everybody would read nearly everything again anyway.
+            told: list[Data] = [{"id": row} for row in rows] if len(rows) <= _MOST_TOLD else [{}]
+            for data in told:
+                self._sync.publish(f"{topic}.{action}", data)
         remember(self._redis, topic, found)
         return len(found.added), len(found.updated), len(found.removed), len(found.marks)
 

@@ -1,6 +1,8 @@
 """Who is let in, and what they reach."""
 
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 
@@ -18,8 +20,9 @@ from botyard.accounts.roles import Role
 from botyard.cli import app
 from botyard.errors import InputError
 from db.acting import acting_as
-from db.engine import get_engine
-from tests.factories import TELEGRAM_ID
+from db.engine import get_engine, get_sessions
+from db.models import Bot, BotIdentity
+from tests.factories import TELEGRAM_ID, make_bot
 from tests.integration.api.callers import House, house, superadmin
 from tests.services import Services
 
@@ -132,8 +135,8 @@ def test_a_superadmin_reaches_everything_as_the_tenant_whose_it_is(
     root = actor_of(superadmin())
     assert bot_for(root, one.bot.id, needs=Role.OWNER).id == one.bot.id
     assert any("set_config" in statement for statement in statements)
-    assert [bot.id for bot, _ in reading.bots_of(root, after=0, limit=10)] == [one.bot.id, two.bot.id]
-    assert [bot.id for bot, _ in reading.bots_of(root, after=one.bot.id, limit=1)] == [two.bot.id]
+    assert [bot.id for bot, _ in reading.bots_of(root, after=0, limit=10)[0]] == [one.bot.id, two.bot.id]
+    assert [bot.id for bot, _ in reading.bots_of(root, after=one.bot.id, limit=1)[0]] == [two.bot.id]
     for missing in (999_999, 0):
         with pytest.raises(NotFound):
             bot_for(root, missing, needs=Role.VIEWER)
@@ -144,8 +147,8 @@ def test_a_superadmin_reaches_everything_as_the_tenant_whose_it_is(
 def test_somebody_who_acts_for_two_customers_sees_both_and_is_asked_which_one_is_meant(one: House, two: House) -> None:
     services.new_token(TokenWanted("anna", "one", Role.VIEWER))
     anna = actor_of(services.new_token(TokenWanted("anna", "two", Role.OWNER)).token)
-    assert [customer.id for customer in reading.customers_of(anna, after=0, limit=10)] == [one.id, two.id]
-    assert [bot.id for bot, _ in reading.bots_of(anna, after=0, limit=10)] == [one.bot.id, two.bot.id]
+    assert [customer.id for customer in reading.customers_of(anna, after=0, limit=10)[0]] == [one.id, two.id]
+    assert [bot.id for bot, _ in reading.bots_of(anna, after=0, limit=10)[0]] == [one.bot.id, two.bot.id]
     with pytest.raises(InputError, match="more than one"):
         reading.own_customer(anna, None, needs=Role.VIEWER)
     assert reading.own_customer(anna, two.id, needs=Role.OWNER).id == two.id
@@ -170,8 +173,8 @@ def test_a_suspended_customers_people_get_nothing_and_are_told_so(one: House, tw
     ):
         with pytest.raises(Suspended, match="suspended"):
             load()
-    assert reading.bots_of(actor, after=0, limit=10) == []
-    assert reading.customers_of(actor, after=0, limit=10) == []
+    assert reading.bots_of(actor, after=0, limit=10) == ([], None)
+    assert reading.customers_of(actor, after=0, limit=10) == ([], None)
     assert bot_for(actor_of(superadmin()), one.bot.id, needs=Role.OWNER).status == "inactive"
     assert bot_for(actor_of(two.tokens[Role.OWNER]), two.bot.id, needs=Role.OWNER).status == "active"
 
@@ -181,7 +184,7 @@ def test_somebody_of_two_customers_goes_on_acting_for_the_one_that_is_not_suspen
     token = services.new_token(TokenWanted("anna", "two", Role.OWNER)).token
     customers.suspend_customer(one.id)
     anna = actor_of(token)
-    assert [bot.id for bot, _ in reading.bots_of(anna, after=0, limit=10)] == [two.bot.id]
+    assert [bot.id for bot, _ in reading.bots_of(anna, after=0, limit=10)[0]] == [two.bot.id]
     assert reading.own_customer(anna, None, needs=Role.OWNER).id == two.id
     with pytest.raises(Suspended):
         bot_for(anna, one.bot.id, needs=Role.VIEWER)
@@ -309,3 +312,30 @@ def test_customers_are_made_shown_and_suspended_by_commands(clean: Services) -> 
     assert clean.superuser("SELECT status FROM customers WHERE username = 'acme'") == [("active",)]
     assert '"state": "removed"' in run("customer", "remove", "acme", "--yes", "--json")[0]
     assert clean.superuser("SELECT count(*) FROM customers") == [(1,)]
+
+
+def test_a_customer_is_suspended_while_its_bot_gets_another_token(clean: Services) -> None:
+    one = customers.add_customer("one")
+    bot = make_bot(customer_id=one.id)
+    locked, waiting = threading.Event(), list[BaseException]()
+
+    def suspend() -> None:
+        locked.wait(10)
+        try:
+            customers.suspend_customer(one.id)
+        except BaseException as error:  # noqa: BLE001 - the test shows it
+            waiting.append(error)
+
+    thread = threading.Thread(target=suspend)
+    thread.start()
+    with get_sessions("system").begin() as session:
+        session.get(Bot, bot.id, with_for_update=True)
+        locked.set()
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        deadline = time.monotonic() + 10
+        while clean.superuser(query) == [(0,)] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        session.add(BotIdentity(telegram_id=4_299_999_999, bot_id=bot.id, customer_id=one.id))
+        session.flush()
+    thread.join(10)
+    assert waiting == [], "they locked each other out"

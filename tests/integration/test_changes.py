@@ -1,7 +1,8 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import bindparam, delete, insert, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from botyard.events import BotRestarted, record
@@ -13,6 +14,7 @@ from db.changes import YardSession
 from db.engine import get_engine, get_sessions
 from db.models import AuditEntry, Bot, Customer, Person
 from tests.factories import TOKEN, make_bot
+from tests.services import Services
 
 Told = list[tuple[str, Data]]
 
@@ -184,3 +186,37 @@ def test_the_record_masks_secrets_and_tokens_that_got_into_a_name(settings: Sett
 def test_every_session_of_the_product_listens() -> None:
     for role in ("application", "system"):
         assert issubclass(get_sessions(role).class_, YardSession)
+
+
+def test_a_refused_row_in_a_savepoint_silences_nothing_before_it(told: Told) -> None:
+    bot = make_bot()
+    told.clear()
+    with begin() as session:
+        row = session.get(Bot, bot.id)
+        assert row is not None
+        row.name = "other"
+        session.flush()
+        with pytest.raises(IntegrityError), session.begin_nested():
+            session.add(Customer(name="Another default", username="default"))
+        session.commit()
+    assert names(told) == [f"bots.updated {bot.id}"]
+
+
+def test_a_bulk_statement_takes_parameters_and_lists_of_them(told: Told) -> None:
+    bots = [make_bot(telegram_id=4_200_000_000 + number) for number in range(3)]
+    told.clear()
+    with begin() as session:
+        session.execute(update(Bot).where(Bot.id == bindparam("bot")).values(status="paused"), {"bot": bots[0].id})
+        session.execute(update(Bot), [{"id": bots[1].id, "status": "paused"}])
+        session.commit()
+    assert names(told) == [f"bots.updated {bots[0].id}", f"bots.updated {bots[1].id}"]
+
+
+def test_a_bulk_statement_records_what_was_there_and_not_what_its_session_knew(clean: Services) -> None:
+    bot = make_bot()
+    with begin() as session:
+        assert session.get(Bot, bot.id)
+        clean.superuser("UPDATE bots SET status = 'paused'")
+        session.execute(update(Bot).where(Bot.id == bot.id).values(status="active"))
+        session.commit()
+    assert (audit()[-1].before or {})["status"] == "paused"

@@ -159,7 +159,7 @@ async def test_a_letter_that_is_gone_or_whose_bot_is_gone_is_said_to_be_and_harm
     await yard.settle(sending=False)
     bury_send(yard, removed.id, add_row(yard.services, removed))
     bury_send(yard, other.id, add_row(yard.services, other))
-    rows(yard, f"UPDATE bots SET status = 'inactive' WHERE id = {removed.id}")  # noqa: S608
+    rows(yard, f"UPDATE bots SET removal_began = now() WHERE id = {removed.id}")  # noqa: S608
     yard.redis.hset(f"by:bot:{removed.telegram_id}", "gone", 1)
     ids = [*letter_ids(Selection()), 99]
     assert [await replayer(yard).replay(number) for number in ids] == ["gone", "gone", "replayed", "missing"]

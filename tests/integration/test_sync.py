@@ -201,3 +201,28 @@ def test_many_threads_tell_at_once_and_nothing_is_lost_or_doubled(here: SyncServ
         thread.join()
     wait_until(lambda: len(heard) >= 800, "all are heard")
     assert sorted(heard) == sorted(first * 1000 + number for first in range(4) for number in range(200))
+
+
+def test_what_comes_while_everybody_is_told_to_forget_is_told_by_itself(
+    clean: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_module, "_UNSENT", 3)
+    told = list[str]()
+    redis = Redis.from_url(clean.redis_url)
+    here = SyncService(redis)
+    publish = redis.publish
+
+    def meanwhile(channel: str, body: bytes) -> object:
+        told.append(channel)
+        if channel == "sync:resync":
+            # Another thread commits before this one is back.
+            here._unsent.append(("bots.updated", here._told({"id": 9})))
+        return publish(channel, body)
+
+    here._rest_until = time.monotonic() + 60
+    for number in range(5):
+        here.publish("bots.updated", {"id": number})
+    here._rest_until = 0.0
+    monkeypatch.setattr(redis, "publish", meanwhile)
+    here._tell()
+    assert told == ["sync:resync", "sync:bots.updated"]

@@ -18,7 +18,7 @@ ALTER TABLE customers ADD CONSTRAINT ck_customers_status CHECK (status IN ('acti
 ALTER TABLE customers ADD CONSTRAINT uq_customers_username UNIQUE (username);
 UPDATE customers SET username = 'default' WHERE id = 1;
 ALTER TABLE bots ADD COLUMN removal_began TIMESTAMP WITH TIME ZONE;
-UPDATE bots SET removal_began = status_since WHERE status = 'inactive';
+UPDATE bots SET removal_began = status_since WHERE status = 'inactive' AND status_reason = 'it is being removed';
 CREATE INDEX ix_bots_customer_id ON bots (customer_id);
 """
 PEOPLE = """
@@ -134,6 +134,7 @@ def upgrade() -> None:
     op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON people, memberships, access_tokens TO "{system}"')
     # What was recorded stays as it is.
     op.execute(f'GRANT SELECT, INSERT ON audit TO "{system}", "{application}"')
+    op.execute(f"CREATE POLICY own_bot ON audit AS RESTRICTIVE FOR INSERT WITH CHECK (bot_id IS NULL OR {OWN_BOT})")
     op.execute(f'GRANT SELECT ON memberships TO "{application}"')
     op.execute(f'REVOKE INSERT, UPDATE, DELETE ON bots, bot_identities FROM "{application}"')
     for table in OF_BOTS:
@@ -152,6 +153,8 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION count_bot_version, count_version")
     op.execute("DROP TABLE audit, access_tokens, memberships, people")
     op.execute("DROP INDEX ix_bots_customer_id")
+    # To the code before, a bot that is inactive is being removed.
+    op.execute("UPDATE bots SET status = 'paused' WHERE status = 'inactive' AND removal_began IS NULL")
     op.execute("ALTER TABLE bots DROP COLUMN removal_began")
     for column in ("username", "status", "version", "removal_began"):
         op.execute(f"ALTER TABLE customers DROP COLUMN {column}")

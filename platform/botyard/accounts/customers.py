@@ -9,19 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 import structlog
-from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from botyard.accounts.records import CustomerLine
 from botyard.accounts.services import fit_name
-from botyard.bots.registry import Routing, routings_of
-from botyard.bots.routing import publish
+from botyard.bots.registry import routings_of
+from botyard.bots.routing import tell
 from botyard.bots.statuses import Status, change_status
 from botyard.errors import InputError
-from botyard.mailbox.server import redis_of
-from botyard.settings import get_settings
 from db.engine import get_sessions
 from db.models import AccessToken, Bot, Customer, Membership, Person
 
@@ -87,7 +84,7 @@ def rename_customer(customer_id: int, name: str) -> None:
     """
     called = fit_name(name)
     with get_sessions("system").begin() as session:
-        customer = session.get(Customer, customer_id, with_for_update=True)
+        customer = session.get(Customer, customer_id, with_for_update={"key_share": True})
         if customer is None:
             raise InputError("customer", f"there is no customer {customer_id}.")
         if customer.name != called:
@@ -113,7 +110,7 @@ def suspend_customer(customer_id: int) -> list[int]:
             bot for bot in bots if (why := _OFF.get(bot.status)) and change_status(session, bot, "inactive", why)
         ]
         routes = routings_of(session, stopped)
-    _publish(routes)
+    tell(routes)
     return [bot.id for bot in stopped]
 
 
@@ -140,7 +137,7 @@ def resume_customer(customer_id: int) -> list[int]:
             if (was := before.get(bot.status_reason or "")) and change_status(session, bot, was, None)
         ]
         routes = routings_of(session, started)
-    _publish(routes)
+    tell(routes)
     return [bot.id for bot in started]
 
 
@@ -165,7 +162,7 @@ def begin_removal(customer_id: int) -> list[int]:
                 bot.removal_began, bot.config_version = now, bot.config_version + 1
                 bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", now
         routes = routings_of(session, bots)
-    _publish(routes)
+    tell(routes)
     return [bot.id for bot in bots]
 
 
@@ -236,7 +233,8 @@ def _revoke_strangers(session: Session, people: list[int]) -> None:
 
 def _locked(session: Session, customer_id: int) -> Customer:
     _not_the_first(customer_id)
-    customer = session.get(Customer, customer_id, with_for_update=True)
+    # Not FOR UPDATE: whoever holds a bot and writes a row of its customer's waits for that.
+    customer = session.get(Customer, customer_id, with_for_update={"key_share": True})
     if customer is None:
         raise InputError("customer", f"there is no customer {customer_id}.", "See `botyard customer list`.")
     return customer
@@ -252,14 +250,3 @@ def _not_the_first(customer_id: int) -> None:
 def _bots_of(session: Session, customer_id: int) -> list[Bot]:
     query = select(Bot).where(Bot.customer_id == customer_id).order_by(Bot.id).with_for_update()
     return list(session.scalars(query))
-
-
-def _publish(routes: list[Routing]) -> None:
-    """Tell the mailboxes; if they cannot be told, the next sync tells them."""
-    if not routes:
-        return
-    try:
-        with redis_of(get_settings()) as redis:
-            publish(redis, *routes)
-    except RedisError as error:
-        log.warning("routing_not_published", routes=len(routes), error=type(error).__name__)

@@ -1,6 +1,6 @@
 """What somebody may see, read as the tenants whose it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -15,8 +15,18 @@ from db.models import Bot, BotHealth, Customer
 SeenBot = tuple[Bot, BotHealth | None]
 
 
-def customers_of(actor: Actor, *, after: int, limit: int) -> list[Customer]:
-    """The customers for whom somebody can act, in the order of their numbers.
+def next_of(numbers: Sequence[int], limit: int) -> int | None:
+    """Behind which number the next part of a list begins; none if this was the last.
+
+    Args:
+        numbers: those that this part was to have; some of them may be gone since.
+        limit: how many it may have.
+    """
+    return numbers[limit - 1] if len(numbers) >= limit else None
+
+
+def customers_of(actor: Actor, *, after: int, limit: int) -> tuple[list[Customer], int | None]:
+    """The customers for whom somebody can act, in the order of their numbers, and where the next part begins.
 
     Args:
         actor: a superadmin sees all.
@@ -27,18 +37,21 @@ def customers_of(actor: Actor, *, after: int, limit: int) -> list[Customer]:
         numbers = services.customer_ids(after, limit)
     else:
         numbers = [number for number in actor.customers if number > after][:limit]
-    return [customer for number in numbers if (customer := _customer(number)) is not None]
+    found = [customer for number in numbers if (customer := _customer(number)) is not None]
+    return found, next_of(numbers, limit)
 
 
-def bots_of(actor: Actor, *, after: int, limit: int) -> list[SeenBot]:
-    """The bots of these customers, each with its health, in the order of their numbers."""
+def bots_of(actor: Actor, *, after: int, limit: int) -> tuple[list[SeenBot], int | None]:
+    """The bots of these customers, each with its health, in the order of their numbers, and where the rest begins."""
     if actor.superadmin:
-        places = sorted((customer, bot) for bot, customer in services.bot_places(after, limit))
-        groups = groupby(places, key=itemgetter(0))
+        places = services.bot_places(after, limit)
+        numbers = [bot for bot, _ in places]
+        groups = groupby(sorted((customer, bot) for bot, customer in places), key=itemgetter(0))
         found = [one for customer, bots in groups for one in _bots(customer, [bot for _, bot in bots])]
     else:
         found = [one for customer in actor.customers for one in bots_of_customer(customer, after=after, limit=limit)]
-    return sorted(found, key=lambda one: one[0].id)[:limit]
+        numbers = sorted(bot.id for bot, _ in found)
+    return sorted(found, key=lambda one: one[0].id)[:limit], next_of(numbers, limit)
 
 
 def bots_of_customer(customer_id: int, *, after: int, limit: int) -> list[SeenBot]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 
 from botyard.bots.naming import find_bot
 from botyard.bots.registry import find, routings_of
-from botyard.bots.routing import publish
+from botyard.bots.routing import tell
 from botyard.bots.statuses import Status, change_status
 from botyard.errors import InputError
 from botyard.mailbox.server import redis_of
@@ -71,8 +71,7 @@ def set_status(name: str, status: Status, settings: Settings) -> BotSummary:
         bot.removal_began = None
         change_status(session, bot, status, "asked for on the command line")
         number, routes = bot.id, routings_of(session, [bot])
-    with redis_of(settings) as redis:
-        publish(redis, *routes)
+    tell(routes)
     return next(summary for summary in summaries(settings) if summary.id == number)
 
 

@@ -7,9 +7,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from botyard.bots.registry import routings_of
-from botyard.bots.routing import publish
-from botyard.mailbox.server import redis_of
-from botyard.settings import get_settings
+from botyard.bots.routing import tell
 from db.engine import get_sessions
 from db.models import Bot, Event
 
@@ -45,8 +43,7 @@ def change_queue(bot_id: int, queue: Literal["updates", "slow"], reason: str) ->
         _say(session, bot, "bot.queue", {"queue": queue, "reason": reason})
         routes = routings_of(session, [bot])
     log.info("bot_moved", bot=bot_id, queue=queue, reason=reason)
-    with redis_of(get_settings()) as redis:
-        publish(redis, *routes)
+    tell(routes)
     return True
 
 

@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
 from botyard.bots.registry import Routing, routings
 from botyard.mailbox import scripts
+from botyard.mailbox.server import redis_of
+from botyard.settings import get_settings
+
+log = structlog.get_logger(__name__)
 
 _BATCH: Final = 500
 
@@ -23,6 +29,17 @@ def publish(redis: "Redis", *found: Routing) -> None:
         words = (one.telegram_id, one.row, one.version, one.queue, share, int(one.paused), int(one.removed))
         route(args=words, client=pipe)
     pipe.execute()
+
+
+def tell(found: Sequence[Routing]) -> None:
+    """Say it after a commit; if Redis is away, the next sync says it: what was committed stands all the same."""
+    if not found:
+        return
+    try:
+        with redis_of(get_settings()) as redis:
+            publish(redis, *found)
+    except RedisError as error:
+        log.warning("routing_not_told", routes=len(found), error=type(error).__name__)
 
 
 def publish_all(redis: "Redis") -> int:

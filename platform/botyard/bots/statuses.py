@@ -6,11 +6,9 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from botyard.bots.registry import routings_of
-from botyard.bots.routing import publish
+from botyard.bots.routing import tell
 from botyard.errors import InputError
 from botyard.events import BotRestarted, BotStarted, BotStopped, record
-from botyard.mailbox.server import redis_of
-from botyard.settings import get_settings
 from db.engine import get_sessions
 from db.models import Bot
 
@@ -41,8 +39,7 @@ def set_status(bot_id: int, status: Status, reason: str | None) -> bool:
         bot = _locked(session, bot_id)
         changed = change_status(session, bot, status, reason)
         routes = routings_of(session, [bot])
-    with redis_of(get_settings()) as redis:
-        publish(redis, *routes)
+    tell(routes)
     return changed
 
 

@@ -32,7 +32,7 @@ class Listener:
         wanted: says for which events, or prefixes that end with ``*``, it is to listen; asked again and again.
         hear: takes each event's name and body.
         joined: called whenever it begins to listen to something, before any of that is heard.
-        idle: called while nothing is heard.
+        regularly: called a few times a second.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Listener:
         wanted: Callable[[], set[str]],
         hear: Callable[[str, bytes], None],
         joined: Callable[[], None],
-        idle: Callable[[], None],
+        regularly: Callable[[], None],
     ) -> None:
         self._redis = redis
         self._channel = channel
         self._wanted = wanted
         self._hear = hear
         self._joined = joined
-        self._idle = idle
+        self._regularly = regularly
         self._unconfirmed = 0
         self._stopped = threading.Event()
         self._listening = threading.Event()
@@ -90,18 +90,20 @@ class Listener:
 
     def _listen(self, pubsub: PubSub) -> None:
         """Until the connection is lost. A server that is silent is asked: a dead line would never say so itself."""
-        asked_at, answered_at = 0.0, time.monotonic()
+        called_at, asked_at, answered_at = 0.0, 0.0, time.monotonic()
         subscribed: set[str] = set()
         self._unconfirmed = 0
         while not self._stopped.is_set():
             subscribed = self._subscribe(pubsub, subscribed)
             message: dict[str, Any] | None = pubsub.get_message(timeout=_LOOK_SECONDS)
             now = time.monotonic()
+            if now - called_at > _LOOK_SECONDS:
+                self._regularly()
+                called_at = now
             if message is not None:
                 answered_at = now
                 self._take(message)
                 continue
-            self._idle()
             if asked_at > answered_at and now - asked_at > _PING_SECONDS:
                 raise RedisConnectionError("it does not answer")
             if now - answered_at > _PING_SECONDS and asked_at <= answered_at:

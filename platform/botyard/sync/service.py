@@ -105,7 +105,7 @@ class SyncService:
         if self._redis is None:
             return
         self._overflown = self._overflown or len(self._unsent) == _UNSENT
-        self._unsent.append((event, orjson.dumps({"from": self._me, "data": dict(data)})))
+        self._unsent.append((event, self._told(data)))
         self._tell()
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
@@ -178,14 +178,24 @@ class SyncService:
 
     def _tell_next(self) -> None:
         assert self._redis is not None  # noqa: S101 - the callers looked
-        event, told = self._unsent[0]
-        self._redis.publish(CHANNEL + (RESYNC if self._overflown else event), told)
-        metrics.SYNC_EVENTS.inc(way="told")
         if self._overflown:
+            # Before it is told: what comes meanwhile is told by itself.
             self._unsent.clear()
             self._overflown = False
+            try:
+                self._redis.publish(CHANNEL + RESYNC, self._told({}))
+            except RedisError:
+                self._overflown = True
+                self._unsent.append((RESYNC, self._told({})))
+                raise
         else:
+            event, told = self._unsent[0]
+            self._redis.publish(CHANNEL + event, told)
             self._unsent.popleft()
+        metrics.SYNC_EVENTS.inc(way="told")
+
+    def _told(self, data: Data) -> bytes:
+        return orjson.dumps({"from": self._me, "data": dict(data)})
 
     def _hear(self, event: str, body: bytes) -> None:
         """Another process told something; what this one told itself it has heard already."""

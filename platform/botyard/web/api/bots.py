@@ -6,7 +6,7 @@ from botyard.accounts import reading
 from botyard.accounts.access import bot_for
 from botyard.accounts.roles import Role
 from botyard.web.api.rights import Need, Route, SignedIn, needs
-from botyard.web.api.shapes import After, BotShown, Limit, Shown, next_of
+from botyard.web.api.shapes import After, BotShown, Limit, Shown
 
 router = APIRouter(prefix="/bots", route_class=Route)
 
@@ -22,8 +22,8 @@ class Bots(Shown):
 @needs(Need.SIGNED_IN)
 def list_bots(actor: SignedIn, after: After = 0, limit: Limit = 50) -> Bots:
     """The bots of those for whom you act; all of them for a superadmin."""
-    found = [BotShown.of(bot, health) for bot, health in reading.bots_of(actor, after=after, limit=limit)]
-    return Bots(bots=found, next=next_of([bot.id for bot in found], limit))
+    found, following = reading.bots_of(actor, after=after, limit=limit)
+    return Bots(bots=[BotShown.of(*one) for one in found], next=following)
 
 
 @router.get("/{bot_id}")

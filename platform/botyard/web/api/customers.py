@@ -8,8 +8,9 @@ from pydantic import Field, SecretStr
 from botyard.accounts import customers, errands, onboarding, reading
 from botyard.accounts.access import bot_for, customer_for, superadmin_only
 from botyard.accounts.roles import Role
+from botyard.accounts.services import fit_name
 from botyard.web.api.rights import Need, Route, SignedIn, needs
-from botyard.web.api.shapes import After, BotShown, CustomerShown, Given, Limit, Shown, next_of
+from botyard.web.api.shapes import After, BotShown, CustomerShown, Given, Limit, Shown
 from db.models import Customer
 
 router = APIRouter(prefix="/customers", route_class=Route)
@@ -42,9 +43,10 @@ class CustomerWithBot(CustomerShown):
 
 
 class CustomerWithBots(CustomerShown):
-    """A customer, and its bots."""
+    """A customer, and its bots: the first hundred."""
 
     bots: list[BotShown]
+    next: int | None = Field(description="For `GET /api/bots?after=`, if there are more.")
 
 
 class Customers(Shown):
@@ -76,8 +78,8 @@ def add_customer(actor: SignedIn, new: NewCustomer) -> CustomerWithBot:
 @needs(Need.SIGNED_IN)
 def list_customers(actor: SignedIn, after: After = 0, limit: Limit = 50) -> Customers:
     """The customers for whom you act; all of them for a superadmin."""
-    found = [CustomerShown.of(customer) for customer in reading.customers_of(actor, after=after, limit=limit)]
-    return Customers(customers=found, next=next_of([customer.id for customer in found], limit))
+    found, following = reading.customers_of(actor, after=after, limit=limit)
+    return Customers(customers=[CustomerShown.of(customer) for customer in found], next=following)
 
 
 @router.get("/my-profile")
@@ -92,14 +94,16 @@ def show_profile(actor: SignedIn, customer: WhichCustomer = None) -> CustomerWit
 def change_profile(actor: SignedIn, profile: Profile, customer: WhichCustomer = None) -> CustomerWithBot:
     """Call it something else, or give its bot another token; what is not named stays."""
     own = reading.own_customer(actor, customer, needs=Role.MANAGER)
+    # Before anything is changed: a request is done or refused as a whole.
+    name = None if profile.name is None else fit_name(profile.name)
     bot_id = None
     if profile.bot is not None:
         bot = bot_for(actor, profile.bot, needs=Role.MANAGER)
         bot_id = onboarding.bot_of(own.id, bot)
     if profile.bot_token is not None:
         bot_id = onboarding.give_token(own.id, bot_id, profile.bot_token.get_secret_value())
-    if profile.name is not None:
-        customers.rename_customer(own.id, profile.name)
+    if name is not None:
+        customers.rename_customer(own.id, name)
     return _with_bot(reading.own_customer(actor, own.id, needs=Role.MANAGER), bot_id)
 
 
@@ -132,4 +136,6 @@ def _with_bot(customer: Customer, bot_id: int | None) -> CustomerWithBot:
 
 def _with_bots(customer: Customer) -> CustomerWithBots:
     seen = reading.bots_of_customer(customer.id, after=0, limit=_MOST_BOTS)
-    return CustomerWithBots(**CustomerShown.of(customer).model_dump(), bots=[BotShown.of(*one) for one in seen])
+    following = reading.next_of([bot.id for bot, _ in seen], _MOST_BOTS)
+    shown = [BotShown.of(*one) for one in seen]
+    return CustomerWithBots(**CustomerShown.of(customer).model_dump(), bots=shown, next=following)

@@ -1,6 +1,5 @@
 """What goes in and out: names as in the Bot API's own JavaScript clients, nothing more than what is named."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
@@ -92,8 +91,3 @@ After = Annotated[
     int, Query(ge=0, le=2**63 - 1, description="The id behind which to begin: `next` of the last answer.")
 ]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
-
-
-def next_of(numbers: Sequence[int], limit: int) -> int | None:
-    """Behind which id the next part of a list begins; none if this was the last."""
-    return numbers[-1] if len(numbers) == limit else None
