@@ -16,11 +16,15 @@ import pytest
 from redis import Redis
 
 from tests.e2e.yard import Yard, wait_until
+from tests.security.test_secrets_at_rest import PG_DUMP
+from tests.security.test_token_canary import in_redis
 
 pytestmark = pytest.mark.timeout(180)
 COUNTER, WELL = "tests.e2e.bots:counter", "tests.e2e.bots:forgetful"
+CANARY = "AAEcanaryTOKENofAFullRUNcanaryTOKEN"
 _numbers = count(4_170_000_001)
 _people = count(6_400_000_000)
+SHOWING = (("bot", "list"), ("bot", "show", "1"), ("audit", "--json"), ("admin", "tokens"), ("customer", "list"))
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Office:
     def telegram_bot(self) -> tuple[int, str]:
         """A bot that only Telegram knows."""
         number = next(_numbers)
-        token = f"{number}:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+        token = f"{number}:{CANARY}"
         self.yard.simulator.post("/sim/bots", token=token, username=f"c{number}_bot", name="Of a customer")
         return number, token
 
@@ -124,7 +128,7 @@ def test_a_customer_is_made_with_a_token_and_its_bot_answers(office: Office) -> 
 
 
 def test_a_token_that_telegram_refuses_leaves_no_customer(office: Office) -> None:
-    token = f"{next(_numbers)}:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+    token = f"{next(_numbers)}:{CANARY}"
     status, problem = office.ask("POST", "/customers", {"username": "half", "botToken": token})
     assert status == 422
     assert problem["errors"][0]["field"] == "botToken"
@@ -316,3 +320,23 @@ def test_a_removal_that_was_begun_and_forgotten_is_finished(office: Office) -> N
 
     wait_until(is_gone, 60, "the bot and then the customer are gone")
     assert office.webhook(token) == ""
+
+
+def test_no_token_of_all_these_stands_anywhere_after_this_run(office: Office) -> None:
+    """In logs, the database, Redis, figures, answers and what commands print."""
+    environment = office.yard.environment
+    dumped = subprocess.run([PG_DUMP, "--inserts", environment["DATABASE_OWNER_URL"]], capture_output=True, check=True)
+    with urllib.request.urlopen(f"http://127.0.0.1:{office.yard.web_port}/metrics", timeout=10) as answer:
+        figures = answer.read()
+    places = {
+        "the database": dumped.stdout,
+        "Redis": in_redis(environment["REDIS_URL"]).encode(),
+        "/metrics": figures,
+        "answers": json.dumps([office.ask("GET", path) for path in ("/customers", "/bots", "/customers/1")]).encode(),
+        "commands": "".join(office.command(*words) for words in SHOWING).encode(),
+        **{path.name: path.read_bytes() for path in office.yard.logs()},
+    }
+    secrets = [CANARY, office.token, *office.tokens.values()]
+    found = [(place, secret[:8]) for place, text in places.items() for secret in secrets if secret.encode() in text]
+    assert found == []
+    assert b"4170000001" in places["the database"], "it was searched through"

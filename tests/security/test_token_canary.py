@@ -90,7 +90,7 @@ def in_the_database(services: Services) -> str:
     return "\n".join(str(services.superuser(query)) for query in shown)
 
 
-def in_redis(services: Services) -> str:
+def in_redis(url: str) -> str:
     readers: dict[bytes, Callable[[Redis, bytes], Any]] = {
         b"string": lambda client, key: client.get(key),
         b"list": lambda client, key: client.lrange(key, 0, -1),
@@ -98,7 +98,7 @@ def in_redis(services: Services) -> str:
         b"zset": lambda client, key: client.zrange(key, 0, -1),
         b"set": lambda client, key: client.smembers(key),
     }
-    with Redis.from_url(services.redis_url) as client:
+    with Redis.from_url(url) as client:
         return "\n".join(f"{key!r} {readers[client.type(key)](client, key)!r}" for key in client.keys("*"))
 
 
@@ -106,7 +106,7 @@ def nowhere(services: Services, logs: StringIO) -> None:
     for place, text in (
         ("logs", logs.getvalue()),
         ("database", in_the_database(services)),
-        ("redis", in_redis(services)),
+        ("redis", in_redis(services.redis_url)),
     ):
         at = text.lower().find(PIECE)
         assert at < 0, f"in the {place}: {text[max(0, at - 200) : at + 60]}"

@@ -101,7 +101,7 @@ async def test_an_exception_of_a_bot_that_names_its_token_takes_it_nowhere(
     assert clean.superuser("SELECT count(*) FROM dead_letters") == [(2,)]
     metrics.flush(yard.redis)
     shows_nothing(in_the_database(clean), "database")
-    shows_nothing(in_redis(clean), "redis")
+    shows_nothing(in_redis(clean.redis_url), "redis")
     for command in COMMANDS:
         shown = CliRunner().invoke(app, command.split())
         shows_nothing(shown.output, command)
@@ -140,7 +140,7 @@ def test_no_command_shows_the_token_of_a_bot_that_telegram_refuses(clean: Servic
         loops[0].call_soon_threadsafe(ended.set)
         thread.join(10)
     shows_nothing(in_the_database(clean), "database")
-    shows_nothing(in_redis(clean), "redis")
+    shows_nothing(in_redis(clean.redis_url), "redis")
 
 
 @pytest.mark.parametrize("token", MALFORMED)
@@ -149,7 +149,7 @@ def test_a_malformed_token_is_not_repeated_when_it_is_refused(clean: Services, t
         shown = CliRunner().invoke(app, ["bot", "add"], input=f"{token}\n")
     assert shown.exit_code != 0
     shows_nothing(shown.output + told.getvalue() + repr(shown.exception), "bot add")
-    shows_nothing(in_the_database(clean) + in_redis(clean), "servers")
+    shows_nothing(in_the_database(clean) + in_redis(clean.redis_url), "servers")
 
 
 @pytest.mark.parametrize(
@@ -209,5 +209,5 @@ async def test_no_page_no_figure_and_no_answer_shows_a_token(
                     shows_nothing(shown.replace(path, ""), f"{method} {path}")
     assert {200, 404} <= answered
     shows_nothing(in_the_database(clean), "database")
-    shows_nothing(in_redis(clean), "redis")
+    shows_nothing(in_redis(clean.redis_url), "redis")
     shows_nothing(log.read_text(), "the log of the web process")
