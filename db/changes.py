@@ -16,7 +16,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTran
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
-from botyard.sync import Data, get_sync
+from botyard.sync import Data, Publisher, get_sync
 from db.acting import actor
 from db.audit import entry, kept_values
 from db.models import AuditEntry, Event
@@ -166,8 +166,9 @@ def _committed(session: Session) -> None:
     if len(told) > _MOST_TOLD:
         # Everybody would read nearly everything again anyway.
         told = list(dict.fromkeys(_Change(change.event, ()) for change in told))
+    publisher: Publisher = get_sync()
     for change in told:
-        get_sync().publish(change.event, dict(change.data))
+        publisher.publish(change.event, dict(change.data))
 
 
 class YardSession(Session):

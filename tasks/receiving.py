@@ -22,6 +22,8 @@ from botyard.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 _OURS: Final = "botyard."
+# By its name: who asks a worker how it is, as Flower does, gets its connection's description as JSON.
+_TRANSPORT: Final = f"{__name__}:Transport"
 # Celery's visibility timeout: a message that runs longer would be delivered again.
 _LONGEST: Final = 600
 _MALFORMED: Final = (
@@ -95,7 +97,7 @@ class YardConsumer(Consumer):
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """The connection from which messages come."""
-        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=Transport))
+        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=_TRANSPORT))
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """What is called with each message."""

@@ -31,6 +31,7 @@ from botyard.settings import Settings
 from botyard.telegram.address import base_url
 from botyard.telegram.application import YardApplication
 from botyard.telegram.job_queue import DurableJobQueue
+from botyard.telegram.kind_shapes import Given
 from botyard.telegram.loading import Kind, build, find_kind
 from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 from botyard.telegram.request import AiohttpRequest
@@ -192,7 +193,9 @@ class Host:
             "can_join_groups": True,
         }
         token = open_sealed(bot.token)
-        given = await asyncio.get_running_loop().run_in_executor(self.database, given_to, bot.id)
+        in_upkeep = bot.status == "maintenance"
+        loop = asyncio.get_running_loop()
+        given = Given() if in_upkeep else await loop.run_in_executor(self.database, given_to, bot.id)
         audience = audience_of(self.settings)
         calls = DirectCalls(self.limiter, bot, self.database)
         shelf = Keyboards(bot.id, bot.customer_id, self.database)
@@ -203,7 +206,7 @@ class Host:
 
         # In a thread: importing takes its time, and a script may do anything.
         application = await asyncio.to_thread(lambda: build(self._kind_of(bot), make_bot, token, given))
-        if bot.status == "maintenance" and isinstance(application.job_queue, DurableJobQueue):
+        if in_upkeep and isinstance(application.job_queue, DurableJobQueue):
             application.job_queue.declare_nothing()
         await self._open(application, bot, calls, f"start {bot.config_version} {_sources.of(bot.kind)}")
         log.info("application_built", bot=bot.id, kind=bot.kind, version=bot.config_version)

@@ -1,5 +1,6 @@
 """What a running yard shows of itself, and to whom."""
 
+import json
 import os
 import subprocess
 import sys
@@ -107,3 +108,11 @@ def test_flower_asks_for_its_password_and_lets_nobody_change_anything(flower: st
     assert refused.value.code == 403
     assert refused.value.read() == b"Read only mode is enabled"
     assert yard.pid("worker")
+
+
+def test_workers_say_how_they_are_to_whoever_inspects_them(yard: Yard) -> None:
+    asked = subprocess.run(
+        ["celery", "-A", "tasks", "inspect", "--json", "stats"], env=yard.environment, capture_output=True, check=True
+    )
+    said = json.loads(asked.stdout)
+    assert {name.partition("@")[0] for name in said} >= {"worker", "slow", "outbound", "maintenance"}

@@ -8,11 +8,13 @@ WORKED_ON = "This bot is being worked on. Please come back a little later."
 
 async def test_a_bot_in_maintenance_says_so_once_in_a_chat_and_hour_and_drops_the_rest(yard: Rig, api: FakeApi) -> None:
     bot = make_bot(kind="tests.integration.kinds:echo", api_url=api.url)
+    yard.services.superuser("""UPDATE bots SET settings = '{"settings": {"of": "its kind"}}'""")
     set_status(bot.id, "maintenance", "new menu")
     await yard.give(bot, message(1), message(2), message(3, chat_id=800), message(4))
     await yard.settle()
     assert sorted(api.texts) == [WORKED_ON] * 2, "once in each of two chats"
     assert yard.services.superuser("SELECT count(*) FROM inbox WHERE state = 'done'") == [(4,)]
+    yard.services.superuser("UPDATE bots SET settings = '{}'")
     set_status(bot.id, "active", None)
     await yard.give(bot, message(5, "back?"))
     await yard.settle()

@@ -51,6 +51,7 @@ class Listener:
         self._joined = joined
         self._regularly = regularly
         self._unconfirmed = 0
+        self._was_lost = False
         self._stopped = threading.Event()
         self._listening = threading.Event()
         self._thread: threading.Thread | None = None
@@ -81,6 +82,7 @@ class Listener:
             except (RedisError, OSError) as error:
                 if self._listening.is_set() or pause == _FIRST_PAUSE:
                     log.warning("sync_alone", error=type(error).__name__)
+                    self._was_lost = True
                     pause = _FIRST_PAUSE
             except Exception:  # the edge of the thread: without it the process would never hear anything again
                 log.exception("sync_broke")
@@ -124,8 +126,8 @@ class Listener:
             self._unconfirmed -= 1
             if self._unconfirmed:
                 return
-            if not self._listening.is_set():
-                log.info("sync_listens")
+            if self._was_lost and not self._listening.is_set():
+                log.info("sync_listens_again")
             self._listening.set()
             # Also for what is listened to from now on only: nobody knows what was said of it until now.
             self._joined()
