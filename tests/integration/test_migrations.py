@@ -211,3 +211,17 @@ def test_internal_update_ids_are_negative_and_the_application_may_draw_them(clea
             assert 0 > first > second
     finally:
         connection.close()
+
+
+def test_going_down_and_up_again_makes_no_bot_look_as_if_it_was_being_removed(services: Services, other: str) -> None:
+    migrate("head")
+    row = (
+        "INSERT INTO bots (customer_id, telegram_id, public_id, username, name, kind, api_url, status, removal_began)"
+        " VALUES (1, {0}, 'p{0}', 'b', 'b', 'k', 'u', 'inactive', {1})"
+    )
+    services.superuser(row.format(7, "NULL"), row.format(8, "now()"), database=other)
+    services.superuser("UPDATE bots SET status_reason = 'it is being removed' WHERE telegram_id = 8", database=other)
+    migrate("0008", down=True)
+    migrate("head")
+    found = "SELECT telegram_id, status, removal_began IS NULL FROM bots ORDER BY telegram_id"
+    assert services.superuser(found, database=other) == [(7, "paused", True), (8, "inactive", False)]

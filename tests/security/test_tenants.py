@@ -137,7 +137,15 @@ def test_no_row_is_written_as_another(services: Services, planted: tuple[Ground,
         refused(services, tenant, statement, values)
 
 
-@pytest.mark.parametrize("table", WRITTEN)
+def test_whatever_the_application_role_may_insert_is_tried(services: Services) -> None:
+    inserted = services.superuser(
+        "SELECT table_name FROM information_schema.role_table_grants"
+        " WHERE grantee = 'botyard_app' AND privilege_type = 'INSERT'"
+    )
+    assert {name for (name,) in inserted} == {*WRITTEN, "audit"}
+
+
+@pytest.mark.parametrize("table", [*WRITTEN, "audit"])
 def test_a_row_of_ones_own_is_not_written_for_anothers_bot(
     services: Services, planted: tuple[Ground, Ground], table: str
 ) -> None:
