@@ -19,9 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from botyard.bots import poll_state
+from botyard.bots.first_contact import FirstContacts, is_known
+from botyard.bots.health import renew_contacts
 from botyard.bots.kinds import wanted_updates
 from botyard.bots.poll_state import PollState, Reason, now_ms
-from botyard.bots.registry import PolledBot, end_leaving, polled_bots
+from botyard.bots.registry import PolledBot, end_leaving, polled_bots, version_with
+from botyard.bots.stopping import REFUSED, stop_bot
 from botyard.errors import InputError
 from botyard.mailbox import scripts
 from botyard.mailbox.inbound import Accepted, Mailboxes
@@ -49,6 +52,11 @@ _LONGEST_WAIT: Final = 60.0
 _LONGEST_CONFLICT: Final = 10.0
 _CONFLICT_SECONDS: Final = 5
 _FULL_SECONDS: Final = 5.0
+_KEY_SECONDS: Final = 60.0
+_RENEW_SECONDS: Final = 1800.0
+# Thousands of bots may wait for a permit: they must not all ask for it in the same moment, nor all the time.
+_SHORTEST_TURN: Final = 30.0
+_LONGEST_TURN: Final = 300.0
 
 
 class Poller:
@@ -121,7 +129,8 @@ class Poller:
         held = await self._hold([bot.telegram_id for bot in new])
         for bot in new:
             if bot.telegram_id in held:
-                self._polls[bot] = asyncio.create_task(self._poll(bot))
+                begun = BotPoll(bot, self._redis, self._mailboxes, self._tickets, self._request, self._settings)
+                self._polls[bot] = asyncio.create_task(begun.run())
 
     async def _wanted(self) -> set[PolledBot]:
         """The bots to poll; read anew when something of a bot has changed, or always while that would not be heard."""
@@ -164,15 +173,17 @@ class Poller:
         ours = await pipe.execute()
         return {telegram_id for telegram_id, held in zip(telegram_ids, ours, strict=True) if held}
 
-    async def _poll(self, bot: PolledBot) -> None:
-        allowed = await asyncio.to_thread(_allowed, bot)
-        url = method_url(bot.api_url, open_sealed(bot.token), "{method}")
-        clients = (self._redis, self._mailboxes, self._tickets, self._request)
-        await BotPoll(bot, url, allowed, *clients, self._settings).run()
-
 
 def _lease(telegram_id: int) -> str:
     return f"by:polling:{telegram_id}"
+
+
+def _give_up(bot: PolledBot) -> None:
+    """Its token is refused: an earlier identity ends with that, and a bot is stopped."""
+    if bot.leaving:
+        end_leaving(bot.token)
+    elif (version := version_with(bot.token)) is not None:
+        stop_bot(bot.token.bot_id, version, REFUSED)
 
 
 def _allowed(bot: PolledBot) -> list[str] | None:
@@ -189,29 +200,20 @@ class BotPoll:
 
     Args:
         bot: which one.
-        url: the address of its methods, with ``{method}``; it contains the token.
-        allowed: which kinds of updates to ask for; nothing leaves that as it is.
         redis: where it says how it goes.
         mailboxes: where the updates go.
         tickets: where tickets go.
         request: calls the Bot API.
-        settings: whether a webhook may be taken away, and the first pause after trouble.
+        settings: whether a webhook may be taken away, the first pause after trouble, and the budget of first contacts.
     """
 
     def __init__(
-        self,
-        bot: PolledBot,
-        url: str,
-        allowed: list[str] | None,
-        redis: "Redis",
-        mailboxes: Mailboxes,
-        tickets: TicketQueue,
-        request: AiohttpRequest,
+        self, bot: PolledBot, redis: "Redis", mailboxes: Mailboxes, tickets: TicketQueue, request: AiohttpRequest,
         settings: Settings,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._bot = bot
-        self._url = url
-        self._allowed = {} if allowed is None else {"allowed_updates": allowed}
+        self._url = ""
+        """The address of its methods, with ``{method}``; it contains the token."""
         self._redis = redis
         self._mailboxes = mailboxes
         self._tickets = tickets
@@ -219,22 +221,27 @@ class BotPoll:
         self._settings = settings
         self._state: PollState | None = None
         self._failures = 0
+        self._renew_at = 0.0
 
     async def run(self) -> None:
         """Fetch and hand over, batch after batch; what a removed bot gets is left with Telegram.
 
-        An earlier identity of a bot ends when its token is refused.
+        An earlier identity of a bot ends when its token is refused; a bot whose present one is refused is stopped.
         """
+        await self._open_token()
+        await self._wait_for_permit()
+        kinds = await asyncio.to_thread(_allowed, self._bot)
+        # Nothing leaves that as it is.
+        allowed = {} if kinds is None else {"allowed_updates": kinds}
         offset = 0
         while True:
             try:
-                updates = await self._call(
-                    "getUpdates", offset=offset, timeout=self._patience(), limit=100, **self._allowed
-                )
+                updates = await self._call("getUpdates", offset=offset, timeout=self._patience(), limit=100, **allowed)
             except TelegramError as error:
-                if self._bot.leaving and isinstance(error, InvalidToken):
-                    await asyncio.to_thread(end_leaving, self._bot.token)
-                    return
+                if isinstance(error, InvalidToken) and "unauthorized" in error.message.lower():
+                    await asyncio.to_thread(_give_up, self._bot)
+                    if self._bot.leaving:
+                        return
                 await self._wait(*await self._explain(error))
                 continue
             await self._all_is_well()
@@ -243,6 +250,27 @@ class BotPoll:
                     return
                 # Only now: the next call tells Telegram to forget what is below the offset.
                 offset = update["update_id"] + 1
+
+    async def _open_token(self) -> None:
+        while not self._url:
+            try:
+                token = await asyncio.to_thread(open_sealed, self._bot.token)
+            except InputError as error:
+                await self._tell("token", f"{error}", _KEY_SECONDS)
+                await asyncio.sleep(_KEY_SECONDS)
+            else:
+                self._url = method_url(self._bot.api_url, token, "{method}")
+
+    async def _wait_for_permit(self) -> None:
+        """A Bot API refuses who brings it many tokens at once that it has not seen lately."""
+        if is_known(self._bot.contacted_at):
+            return
+        contacts = FirstContacts(self._redis, self._settings)
+        while wait := await contacts.permit(self._bot.api_url):
+            turn = min(max(wait, _SHORTEST_TURN), _LONGEST_TURN) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            problem = f"{self._host()} hears of many bots for the first time: this one waits for its turn"
+            await self._tell("flood", f"{problem} (FIRST_CONTACTS).", turn)
+            await asyncio.sleep(turn)
 
     def _patience(self) -> int:
         """Seconds for the next poll: short while it is open whether all is well, so that it is soon known."""
@@ -342,6 +370,10 @@ class BotPoll:
 
     async def _all_is_well(self) -> None:
         self._failures = 0
+        if not self._bot.leaving and time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + _RENEW_SECONDS
+            with contextlib.suppress(SQLAlchemyError):
+                await asyncio.to_thread(renew_contacts, [self._bot.token.bot_id])
         with contextlib.suppress(RedisError):
             if self._state is None or self._state.reason:
                 if self._state is not None:

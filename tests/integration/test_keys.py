@@ -22,9 +22,9 @@ from botyard.vault.keys import keyring
 from botyard.vault.opening import open_sealed
 from botyard.vault.resealing import copy_older_secrets, rotate
 from botyard.vault.sealed import OLDER_KEY_ID, SealedSecret, token_of, webhook_of
-from botyard.vault.sealing import keep_secret
+from botyard.vault.sealing import keep_secret, seal
 from db.engine import get_sessions
-from db.models import Bot
+from db.models import Bot, BotSecret
 from tests.e2e.yard import wait_until
 from tests.factories import SECRET, TELEGRAM_ID, TOKEN, make_bot
 from tests.integration.sealed_rows import FIRST, older_bots, opened, sealed_bots, stored, token, webhook_secret
@@ -355,3 +355,34 @@ def test_a_rotation_that_lacks_a_key_does_what_it_can_and_says_so() -> None:
             assert '"resealed": 2' in shown.stdout
             assert '"left": 2' in shown.stdout
     assert open_sealed(lost.token) == TOKEN
+
+
+def test_a_process_with_the_old_key_only_names_the_key_with_which_it_has_sealed(clean: Services) -> None:
+    bot, name = make_bot(), token_of(TELEGRAM_ID)
+    old = keyring().newest().id
+    with get_sessions("system").begin() as session:
+        row = session.get_one(Bot, bot.id)
+        held = session.get_one(BotSecret, (bot.id, name))
+        assert held.key_id == old, "what it knows is of before the rotation"
+        with newer_key(clean), get_sessions("system").begin() as rotation:
+            sealed, key_id = seal(bot.id, name, TOKEN)
+            rotation.connection().exec_driver_sql(
+                "UPDATE bot_secrets SET sealed = %s, key_id = %s WHERE name = %s", (sealed, key_id, name)
+            )
+        keep_secret(session, row, name, "another")
+    found = {secret.name: (secret.key_id, key_id) for secret, key_id in stored(clean)}
+    assert found[name] == (old, old)
+
+
+def test_a_key_is_counted_and_replaced_by_what_it_has_sealed_whatever_stands_beside_that(clean: Services) -> None:
+    make_bot()
+    old = keyring().newest().id
+    with newer_key(clean) as newest:
+        clean.superuser(f"UPDATE bot_secrets SET key_id = '{newest}'")  # noqa: S608
+        assert key_uses() == [KeyUse(newest, 0, at_hand=True, newest=True), KeyUse(old, 2, at_hand=True, newest=False)]
+        with environment({"SECRET_KEY": os.environ["SECRET_KEY"].split(",")[0]}):
+            with pytest.raises(InputError, match=f"lacks key {old}"):
+                check_keys()
+            assert rotate().left == 2
+        assert rotate().resealed == 2
+        assert key_uses()[1:] == [KeyUse(old, 0, at_hand=True, newest=False)]

@@ -4,19 +4,20 @@ So the web process may do this; `botyard.bots.connecting` does the rest. See doc
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
-from redis.asyncio import Redis
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session
 
 from botyard.bots.asking import Asking
-from botyard.bots.doors import host_in, new_public_id, public_id_in, renew_door
-from botyard.bots.first_contact import FirstContacts, is_known
+from botyard.bots.doors import host_in, new_public_id, public_id_in, renew_door, webhook_url
+from botyard.bots.first_contact import introduce
 from botyard.bots.health import health_row
-from botyard.bots.registry import bot_by_telegram_id, routings_of
+from botyard.bots.registry import LEAVING, bot_by_telegram_id, routings_of
 from botyard.bots.routing import publish
 from botyard.bots.steps import Say, Step, silently
 from botyard.bots.token_shape import check_token
@@ -25,10 +26,13 @@ from botyard.events import BotAdded, BotStarted, TokenReplaced, record
 from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.request import AiohttpRequest
-from botyard.vault.sealed import OLDER_KEY_ID, token_of
+from botyard.vault.sealed import OLDER_KEY_ID, token_of, webhook_of
 from botyard.vault.sealing import keep_secret
 from db.engine import get_sessions
 from db.models import Bot, BotHealth, BotIdentity, BotSecret
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CONNECT_BOT: Final = "botyard.connect_bot"
 """The task that connects a registered bot, for a process that opens nothing."""
@@ -91,6 +95,15 @@ class _Known:
     present: bool = True
     public_ids: frozenset[str] = frozenset()
     contacted_at: datetime | None = None
+    left_at: datetime | None = None
+    """When its bot became another one at Telegram."""
+
+    def is_free_for(self, customer_id: int) -> bool:
+        """Whether nobody has it, or only had it: who left it may have it back at once, others when its day is over."""
+        if self.bot_id is None:
+            return True
+        over = self.left_at is not None and datetime.now(UTC) - self.left_at > LEAVING
+        return over or (self.left_at is not None and customer_id == self.customer_id)
 
 
 async def register_bot(
@@ -116,7 +129,7 @@ async def register_bot(
     asking = Asking(request, new.api_url, new.token)
     profile = await _introduce(asking, known, settings, say)
     await _check_webhook(asking, new.webhook_base_url, known.public_ids, take_over=new.take_over, say=say)
-    registered, routes = await asyncio.to_thread(_register, new, profile)
+    registered, routes = await asyncio.to_thread(_whoever_is_faster, _register, new, profile)
     await asyncio.to_thread(_publish, settings, routes)
     say(Step("registered", "ok", f"It is registered here as bot {registered.id}."))
     return registered
@@ -139,7 +152,7 @@ async def replace_token(
         say: is told each step when it is over.
 
     Raises:
-        AlreadyHere: another bot here has, or had, this Telegram bot.
+        AlreadyHere: another bot here has this Telegram bot, or had it until lately.
         TokenRefused, InputError, Unreachable: as `register_bot`.
     """
     check_token(token)
@@ -148,13 +161,12 @@ async def replace_token(
     if bot is None or bot.removal_began is not None:
         raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
     known = await asyncio.to_thread(_known, int(token.partition(":")[0]))
-    if known.bot_id not in (None, bot_id):
-        raise AlreadyHere(known.bot_id if known.customer_id == bot.customer_id else None)
+    _check_place(known, bot)
     asking = Asking(request, bot.api_url, token)
     profile = await _introduce(asking, known, settings, say)
     base = settings.webhook_address_for(bot.api_url) if bot.intake == "webhook" else None
     await _check_webhook(asking, base, known.public_ids, take_over=take_over, say=say)
-    registered, routes = await asyncio.to_thread(_replace, bot_id, token, profile)
+    registered, routes = await asyncio.to_thread(_whoever_is_faster, _replace, bot_id, token, profile)
     await asyncio.to_thread(_publish, settings, routes)
     say(Step("registered", "ok", f"Bot {bot_id} is @{registered.username} now."))
     return registered
@@ -162,21 +174,33 @@ async def replace_token(
 
 def _known(telegram_id: int) -> _Known:
     with get_sessions("system")() as session:
-        identity = session.get(BotIdentity, telegram_id)
-        bot = session.get(Bot, identity.bot_id) if identity else bot_by_telegram_id(session, telegram_id)
-        if bot is None:
-            return _Known()
-        doors = session.scalars(select(BotIdentity.public_id).where(BotIdentity.bot_id == bot.id))
-        health = session.get(BotHealth, bot.id)
-        present = bot.telegram_id == telegram_id
-        return _Known(
-            bot.id, bot.customer_id, present, frozenset({bot.public_id, *filter(None, doors)}),
-            health.contacted_at if health and present else None,
-        )  # fmt: skip
+        return _look(session, telegram_id)
+
+
+def _look(session: Session, telegram_id: int, *, locked: bool = False) -> _Known:
+    identity = session.get(BotIdentity, telegram_id)
+    bot = session.get(Bot, identity.bot_id) if identity else bot_by_telegram_id(session, telegram_id)
+    if bot is None:
+        return _Known()
+    for row in (bot, identity) if locked else ():
+        if row is not None:
+            session.refresh(row, with_for_update=True)
+    if identity is not None and identity.bot_id != bot.id:
+        return _look(session, telegram_id, locked=locked)
+    doors = session.scalars(select(BotIdentity.public_id).where(BotIdentity.bot_id == bot.id))
+    health = session.get(BotHealth, bot.id)
+    present = bot.telegram_id == telegram_id
+    # Whoever removes a bot forgets all that it was.
+    left = identity is not None and not present and bot.removal_began is None
+    return _Known(
+        bot.id, bot.customer_id, present, frozenset({bot.public_id, *filter(None, doors)}),
+        health.contacted_at if health and present else None,
+        identity.leaving_since or identity.created_at if identity and left else None,
+    )  # fmt: skip
 
 
 def _check_asker(known: _Known, new: NewBot) -> None:
-    if known.bot_id is None:
+    if known.is_free_for(new.customer_id or DEFAULT_CUSTOMER):
         return
     if new.customer_id not in (None, known.customer_id):
         raise AlreadyHere(None)
@@ -184,11 +208,15 @@ def _check_asker(known: _Known, new: NewBot) -> None:
         raise AlreadyHere(known.bot_id)
 
 
+def _check_place(known: _Known, bot: Bot) -> None:
+    """Whether a bot may become this Telegram bot."""
+    if known.bot_id != bot.id and not known.is_free_for(bot.customer_id):
+        raise AlreadyHere(known.bot_id if known.customer_id == bot.customer_id else None)
+
+
 async def _introduce(asking: Asking, known: _Known, settings: Settings, say: Say) -> dict[str, Any]:
     """Who the token says it is."""
-    if not is_known(known.contacted_at):
-        async with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
-            await FirstContacts(redis, settings).wait(asking.api_url)
+    await introduce(asking.api_url, known.contacted_at, settings)
     profile: dict[str, Any] = await asking.call("getMe")
     say(Step("token", "ok", f"Telegram accepts the token: it is @{profile.get('username', '')}."))
     return profile
@@ -199,7 +227,7 @@ async def _check_webhook(
 ) -> None:  # fmt: skip
     """Another system may live on this bot: say so before it is cut off."""
     url = (await asking.call("getWebhookInfo")).get("url", "")
-    ours = public_id_in(url) in public_ids or (base is not None and url.startswith(base.rstrip("/") + "/"))
+    ours = public_id_in(url) in public_ids or (base is not None and url.startswith(webhook_url(base, "")))
     if not url or ours:
         say(Step("webhook", "ok", "No other system has its updates."))
         return
@@ -213,26 +241,33 @@ async def _check_webhook(
     )
 
 
+def _whoever_is_faster(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do it, and once more if somebody else did the same at that moment: now it sees what the other one did."""
+    try:
+        return work(*args, **kwargs)
+    except (IntegrityError, InvalidRequestError):
+        return work(*args, **kwargs)
+
+
 def _register(new: NewBot, profile: dict[str, Any]) -> tuple[Registered, list[Any]]:
     telegram_id = int(profile["id"])
     with get_sessions("system").begin() as session:
-        bot = bot_by_telegram_id(session, telegram_id)
-        known = bot is not None
-        if bot is not None and new.customer_id not in (None, bot.customer_id):
-            # Somebody else was faster, since it was looked at before.
-            raise AlreadyHere(None)
-        if bot is None:
-            bot = _new_bot(session, telegram_id, new)
-        session.refresh(bot, with_for_update=True)
+        # Much may have changed since it was looked at before.
+        known = _look(session, telegram_id, locked=True)
+        _check_asker(known, new)
+        if not known.present:
+            _take_from(session, known.bot_id, telegram_id)
+        bot = bot_by_telegram_id(session, telegram_id) or _new_bot(session, telegram_id, new)
+        here = known.bot_id == bot.id
         # Whoever adds a bot wants it served, also one that was switched off.
         _serve_again(session, bot, "inactive", "error")
         bot.kind, bot.queue = new.kind or bot.kind, new.queue or bot.queue
         if new.queue is not None:
             bot.settings = {**(bot.settings or {}), "queue": new.queue}
         bot.api_url, bot.intake = new.api_url, "webhook" if new.webhook_base_url else "polling"
-        bot.config_version += known
+        bot.config_version += here
         _keep_identity(session, bot, new.token, profile)
-        return Registered(bot.id, bot.username, known), routings_of(session, [bot])
+        return Registered(bot.id, bot.username, here), routings_of(session, [bot])
 
 
 def _new_bot(session: Session, telegram_id: int, new: NewBot) -> Bot:
@@ -271,6 +306,10 @@ def _replace(bot_id: int, token: str, profile: dict[str, Any]) -> tuple[Register
         bot = session.get(Bot, bot_id, with_for_update=True)
         if bot is None or bot.removal_began is not None:
             raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
+        known = _look(session, telegram_id, locked=True)
+        _check_place(known, bot)
+        if known.bot_id not in (None, bot_id):
+            _take_from(session, known.bot_id, telegram_id)
         earlier = bot.telegram_id if bot.telegram_id != telegram_id else None
         if earlier is not None:
             _leave(session, bot, telegram_id)
@@ -279,6 +318,15 @@ def _replace(bot_id: int, token: str, profile: dict[str, Any]) -> tuple[Register
         _keep_identity(session, bot, token, profile)
         record(session, bot, TokenReplaced(earlier))
         return Registered(bot.id, bot.username, known=True), routings_of(session, [bot])
+
+
+def _take_from(session: Session, bot_id: int | None, telegram_id: int) -> None:
+    """An earlier identity leaves its bot for good, with its door and its secrets: somebody has its present token."""
+    for name in (token_of(telegram_id), webhook_of(telegram_id)):
+        if (kept := session.get(BotSecret, (bot_id, name))) is not None:
+            session.delete(kept)
+    session.delete(session.get_one(BotIdentity, telegram_id))
+    session.flush()
 
 
 def _leave(session: Session, bot: Bot, telegram_id: int) -> None:

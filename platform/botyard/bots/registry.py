@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from botyard.bots.naming import find_bot
 from botyard.vault.sealed import SealedSecret, token_of, webhook_of
 from db.engine import get_sessions
-from db.models import Bot, BotIdentity, BotSecret
+from db.models import Bot, BotHealth, BotIdentity, BotSecret
 
 LEAVING: Final = timedelta(hours=24)
 """For so long a bot that became another one at Telegram is fetched as the earlier one, too: no update waits longer."""
@@ -102,6 +102,8 @@ class PolledBot:
     """It is an earlier identity, of which only what waits at Telegram is wanted."""
     given: str = ""
     """What its kind is given: with other settings it may want other updates."""
+    contacted_at: datetime | None = field(default=None, compare=False)
+    """When Telegram last answered for the bot's token."""
 
 
 def sealed_token(bot: Bot, sealed: bytes | None, telegram_id: int | None = None) -> SealedSecret:
@@ -127,8 +129,9 @@ def polled_bots() -> list[PolledBot]:
         (BotIdentity.leaving_since > datetime.now(UTC) - LEAVING) & BotSecret.sealed.is_not(None)
     )
     query = (
-        select(Bot, BotIdentity.telegram_id, BotSecret.sealed)
+        select(Bot, BotIdentity.telegram_id, BotSecret.sealed, BotHealth.contacted_at)
         .join(BotIdentity, BotIdentity.bot_id == Bot.id)
+        .outerjoin(BotHealth, BotHealth.bot_id == Bot.id)
         .outerjoin(BotSecret, _with_token(BotIdentity.telegram_id))
         .where(Bot.intake == "polling", Bot.status.in_(_SERVED), Bot.removal_began.is_(None), still_there)
     )
@@ -137,17 +140,29 @@ def polled_bots() -> list[PolledBot]:
             PolledBot(
                 telegram_id, bot.kind, bot.api_url, sealed_token(bot, sealed, telegram_id),
                 telegram_id != bot.telegram_id, str((bot.settings.get("settings"), bot.settings.get("features"))),
+                contacted_at,
             )
-            for bot, telegram_id, sealed in session.execute(query)
+            for bot, telegram_id, sealed, contacted_at in session.execute(query)
         ]  # fmt: skip
 
 
 def end_leaving(token: SealedSecret) -> None:
-    """An earlier identity is of no use any more: its token was refused, or its day is over."""
+    """An earlier identity is of no use any more: this token of it was refused.
+
+    The bot may be that one again by now, or have another token of it: then nothing is forgotten.
+    """
+    telegram_id = int(token.name.removeprefix(_TOKENS))
     with get_sessions("system").begin() as session:
+        identity = session.get(BotIdentity, telegram_id, with_for_update=True)
         found = session.get(BotSecret, (token.bot_id, token.name))
-        if found is not None:
+        if identity and identity.leaving_since and found and bytes(found.sealed) == token.sealed:
             session.delete(found)
+
+
+def version_with(token: SealedSecret) -> int | None:
+    """The version of the bot of which this is the present token; none if it has another one by now."""
+    served = find(token.bot_id)
+    return served.config_version if served is not None and served.token == token else None
 
 
 def forget_left() -> None:
@@ -159,6 +174,8 @@ def forget_left() -> None:
         select(BotIdentity)
         .join(Bot, Bot.id == BotIdentity.bot_id)
         .where(Bot.intake == "polling", BotIdentity.leaving_since < datetime.now(UTC) - LEAVING)
+        # Who becomes one of these again at this moment is waited for, and then it is none of them.
+        .with_for_update(of=BotIdentity)
     )
     with get_sessions("system").begin() as session:
         for identity in session.scalars(gone):

@@ -1,6 +1,8 @@
 """Removing a bot, so that nothing of it comes back. See docs/commands.md."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -28,6 +30,8 @@ from db.models import Bot, BotIdentity, BotSecret, Event
 _BATCH: Final = 5000
 _OTHERS_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.05
+# To find all that a large Redis holds of a bot takes longer than a transaction may stand idle elsewhere.
+_MAY_WAIT: Final = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 
 # What sends may write is behind the outbox: once a bot has no rows there, no record of a send can add a message.
 _ROWS: Final = {
@@ -94,12 +98,14 @@ async def remove_bot(name: str, request: AiohttpRequest, settings: Settings) -> 
     The bot's own row goes last, so a removal that was interrupted is finished by doing it again.
 
     Raises:
-        InputError: there is no such bot, or it was added again meanwhile.
+        InputError: there is no such bot, or it was added again or removed by another one meanwhile.
     """
     leaving = _begin(name)
     with redis_of(settings) as redis:
         publish(redis, leaving.route)
         _forget(redis, leaving)
+        with _held(leaving):
+            pass  # whoever has added it again has also connected it
         webhook = await _disconnect(leaving, request)
         rows = _delete_rows(leaving)
         _wait_for_older(leaving.transaction)
@@ -138,9 +144,29 @@ def _tokens(session: Session, bot: Bot) -> list[SealedSecret]:
     return [present, *(SealedSecret(bot.id, name, one) for name, one in sealed.items())]
 
 
+@contextmanager
+def _held(leaving: _Leaving) -> Iterator[Session]:
+    """Hold the row of a bot that is being removed: nobody adds it again meanwhile, so what is deleted is of before.
+
+    Raises:
+        InputError: somebody did, or another removal was faster: what is there now is not ours to delete.
+    """
+    with get_sessions("system").begin() as session:
+        session.execute(text(_MAY_WAIT))
+        # What still runs of it refers to the row, and must not wait for us.
+        bot = session.get(Bot, leaving.id, with_for_update={"key_share": True})
+        if bot is None:
+            raise InputError("bot", "is gone: another removal of it was faster.", "")
+        if bot.removal_began is None:
+            problem = "was added again while it was removed: it stays, without its past or a part of it."
+            raise InputError("bot", problem, "Look at it.")
+        yield session
+
+
 def _forget(redis: "Redis", leaving: _Leaving) -> None:
-    for telegram_id in leaving.identities:
-        forget(redis, telegram_id, leaving.id)
+    with _held(leaving):
+        for telegram_id in leaving.identities:
+            forget(redis, telegram_id, leaving.id)
 
 
 async def _disconnect(leaving: _Leaving, request: AiohttpRequest) -> WebhookEnd:
@@ -177,8 +203,8 @@ def _delete_rows(leaving: _Leaving) -> dict[str, int]:
     deleted = dict.fromkeys(_ROWS, 0)
     for table, statement in _ROWS.items():
         while True:
-            with get_engine("system").begin() as connection:
-                found = connection.execute(text(statement), parameters).rowcount
+            with _held(leaving) as session:
+                found = session.connection().execute(text(statement), parameters).rowcount
             deleted[table] += found
             if found < _BATCH:
                 break
@@ -186,13 +212,8 @@ def _delete_rows(leaving: _Leaving) -> dict[str, int]:
 
 
 def _delete_bot(leaving: _Leaving) -> None:
-    with get_sessions("system").begin() as session:
-        bot = session.get(Bot, leaving.id, with_for_update=True)
-        if bot is None:
-            return  # another removal of it was faster
-        if bot.removal_began is None:
-            raise InputError("bot", "was added again while it was removed: it stays, without its past.", "Look at it.")
-        session.delete(bot)
+    with _held(leaving) as session:
+        session.delete(session.get_one(Bot, leaving.id))
         session.add(
             Event(
                 customer_id=leaving.customer_id, bot_id=leaving.id, type="bot.removed", actor="cli",

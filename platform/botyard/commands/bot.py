@@ -107,7 +107,8 @@ def replace_bot_token(bot: BotName, *, as_json: AsJson = False) -> None:
         registered = await replace_token(
             number, token, request, settings, take_over=settings.take_over, say=_say_step
         )  # fmt: skip
-        await connect_bot(number, request, settings, _say_step)
+        # Whoever has its updates now was asked about before it was registered.
+        await connect_bot(number, request, settings, _say_step, take_over=True)
         return registered
 
     replaced = _calling(replace)
@@ -142,7 +143,7 @@ def reclaim(bot: BotName, *, as_json: AsJson = False) -> None:
 
     settings = attached()
     number = row_of(bot)
-    _calling(lambda request: connect_bot(number, request, settings, _say_step))
+    _calling(lambda request: connect_bot(number, request, settings, _say_step, take_over=True))
     show_one({"id": number, **asdict(health_of(number))}, as_json=as_json)
 
 

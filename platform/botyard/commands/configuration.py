@@ -130,7 +130,7 @@ def set_secret(bot: BotName, name: SecretName, *, as_json: AsJson = False) -> No
 
     attached()
     value = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    kept = service_secrets.set_secret(bot, name, value.removesuffix("\n"))
+    kept = service_secrets.set_secret(bot, name, value.rstrip("\r\n"))
     show_one({"name": kept.name, "changed_at": kept.changed_at}, as_json=as_json)
 
 

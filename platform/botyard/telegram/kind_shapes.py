@@ -226,7 +226,15 @@ def masked(error: InputError, found: Mapping[str, Any]) -> InputError:
         found: what `arguments` has returned.
     """
     problem = error.problem
-    for secret in found.get("secrets", {}).values():
-        if len(secret) >= _SHORTEST_SECRET:
-            problem = problem.replace(secret, "***")
+    pieces = {piece for secret in found.get("secrets", {}).values() for piece in _pieces(secret)}
+    for piece in sorted(pieces, key=len, reverse=True):
+        problem = problem.replace(piece, "***")
     return InputError(error.field, problem, error.remedy)
+
+
+def _pieces(secret: str) -> Iterator[str]:
+    """What may be said of a secret: all of it, or one line without its ends, as it is or as Python writes it."""
+    for line in (secret, *secret.splitlines()):
+        for piece in (line, line.strip(), line.strip().rstrip("."), repr(line.strip())[1:-1]):
+            if len(piece) >= _SHORTEST_SECRET:
+                yield piece

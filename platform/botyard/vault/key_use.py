@@ -9,7 +9,7 @@ from botyard.errors import InputError
 from botyard.settings import get_settings
 from botyard.vault.keys import keyring
 from botyard.vault.opening import open_sealed
-from botyard.vault.sealed import OLDER_KEY_ID, SealedSecret
+from botyard.vault.sealed import KEY_ID_SQL, OLDER_KEY_ID, SealedSecret
 from db.engine import DATABASE_TROUBLE, get_engine
 
 _TRIED: Final = 200
@@ -20,7 +20,7 @@ SELECT id, 'token:' || telegram_id AS name, token_encrypted AS sealed FROM bots 
 _NOT_COPIED: Final = """
  AND NOT EXISTS (SELECT 1 FROM bot_secrets WHERE bot_id = bots.id AND name = 'token:' || bots.telegram_id)
 """
-_OLDER_KEY: Final = f" UNION ALL SELECT bot_id, name, sealed FROM bot_secrets WHERE key_id = '{OLDER_KEY_ID}'"  # noqa: S608
+_OLDER_KEY: Final = f" UNION ALL SELECT bot_id, name, sealed FROM bot_secrets WHERE {KEY_ID_SQL} = '{OLDER_KEY_ID}'"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def check_keys() -> None:
 
 
 def _counted(connection: Connection) -> dict[str, int]:
-    query = text("SELECT key_id, count(*) FROM bot_secrets GROUP BY key_id ORDER BY key_id")
-    return {row.key_id: row[1] for row in connection.execute(query)}
+    query = text(f"SELECT {KEY_ID_SQL} AS id, count(*) FROM bot_secrets GROUP BY id ORDER BY id")  # noqa: S608
+    return {row.id: row[1] for row in connection.execute(query)}
 
 
 def _shut_older(connection: Connection, older: str) -> InputError | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from botyard.errors import InputError
 from botyard.vault.keys import Key, keyring
 from botyard.vault.opening import open_sealed
-from botyard.vault.sealed import SealedSecret, token_of, webhook_of
+from botyard.vault.sealed import KEY_ID_SQL, SealedSecret, token_of, webhook_of
 from botyard.vault.sealing import seal_with
 from db.engine import get_engine, get_sessions
 
@@ -38,10 +38,10 @@ UPDATE bot_identities i SET public_id = b.public_id, secret_hash = b.webhook_sec
  WHERE b.id = i.bot_id AND b.telegram_id = i.telegram_id AND i.public_id IS NULL AND i.secret_hash IS NULL
    AND octet_length(b.webhook_secret_hash) > 0
 """
-_UNDER_OTHERS: Final = """
-SELECT bot_id, name, sealed FROM bot_secrets WHERE key_id <> :newest AND (bot_id, name) > (:bot_id, :name)
+_UNDER_OTHERS: Final = f"""
+SELECT bot_id, name, sealed FROM bot_secrets WHERE {KEY_ID_SQL} <> :newest AND (bot_id, name) > (:bot_id, :name)
  ORDER BY bot_id, name LIMIT :batch
-"""
+"""  # noqa: S608
 # Whoever has given the bot another secret meanwhile was later.
 _RESEAL: Final = """
 UPDATE bot_secrets SET sealed = :sealed, key_id = :key_id
@@ -50,8 +50,8 @@ UPDATE bot_secrets SET sealed = :sealed, key_id = :key_id
 _EMPTY: Final = """
 UPDATE bots SET token_encrypted = NULL, webhook_secret_encrypted = NULL, webhook_secret_hash = NULL WHERE id IN (
     SELECT b.id FROM bots b
-     WHERE (b.token_encrypted IS NOT NULL OR b.webhook_secret_encrypted IS NOT NULL
-            OR b.webhook_secret_hash IS NOT NULL)
+     WHERE (octet_length(b.token_encrypted) > 0 OR octet_length(b.webhook_secret_encrypted) > 0
+            OR octet_length(b.webhook_secret_hash) > 0)
        AND EXISTS (SELECT 1 FROM bot_secrets s WHERE s.bot_id = b.id AND s.name = 'token:' || b.telegram_id)
        AND EXISTS (SELECT 1 FROM bot_secrets s WHERE s.bot_id = b.id AND s.name = 'webhook:' || b.telegram_id)
        AND EXISTS (SELECT 1 FROM bot_identities i WHERE i.telegram_id = b.telegram_id AND i.secret_hash IS NOT NULL)
@@ -129,7 +129,7 @@ def rotate() -> Rotated:
         emptied = 0
         while found := connection.execute(text(_EMPTY), {"batch": _BATCH}).rowcount:
             emptied += found
-        counted = text("SELECT count(*) FROM bot_secrets WHERE key_id <> :newest")
+        counted = text(f"SELECT count(*) FROM bot_secrets WHERE {KEY_ID_SQL} <> :newest")  # noqa: S608
         left = int(connection.execute(counted, {"newest": newest.id}).scalar_one())
     return Rotated(newest.id, resealed, emptied, left)
 

@@ -16,6 +16,13 @@ OLDER: Final = b"gAAAA"
 OLDER_KEY_ID: Final = "older"
 """Stands for the key of what older code sealed, which does not say which one it is."""
 
+# Whoever names a key beside the bytes may be wrong: a row that was sealed again by an older process, a hand.
+KEY_ID_SQL: Final = f"""(CASE
+ WHEN substring(sealed FROM 1 FOR 5) = convert_to('{OLDER.decode()}', 'UTF8') THEN '{OLDER_KEY_ID}'
+ WHEN substring(sealed FROM 1 FOR 1) = decode('{VERSION.hex()}', 'hex') AND octet_length(sealed) >= {HEADER_BYTES}
+ THEN encode(substring(sealed FROM {len(VERSION) + 1} FOR {ID_BYTES}), 'hex') ELSE key_id END)"""
+"""Which key sealed a row of `bot_secrets`, by its bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class SealedSecret:

@@ -48,6 +48,8 @@ def keep_secret(session: Session, bot: Bot, name: str, secret: str) -> None:
         InputError: there is no key.
     """
     sealed, key_id = seal(bot.id, name, secret)
-    row = session.get(BotSecret, (bot.id, name)) or BotSecret(bot_id=bot.id, name=name, customer_id=bot.customer_id)
+    # Locked and read anew: beside the bytes that a rotation has written meanwhile ours would name the wrong key.
+    kept = session.get(BotSecret, (bot.id, name), with_for_update=True, populate_existing=True)
+    row = kept or BotSecret(bot_id=bot.id, name=name, customer_id=bot.customer_id)
     row.sealed, row.key_id, row.changed_at = sealed, key_id, datetime.now(UTC)
     session.add(row)

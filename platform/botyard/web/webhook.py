@@ -48,15 +48,20 @@ _UNKNOWN_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 1.0
 _PROBE: Final = PROBE.lower().encode()
 _NONCE: Final = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_MOST_CACHED: Final = 100_000
+# Names of nobody, and lookups of names that are not known yet: whoever guesses must neither fill the memory nor keep
+# the database busy. After a restart the first updates of more bots than this come again two seconds later.
+_MOST_UNKNOWN: Final = 10_000
+_MOST_LOOKUPS: Final = 100
 
 
 class Intakes:
     """Whose webhook a path is, remembered for a while; a known one outlives an absent database."""
 
     def __init__(self) -> None:
-        self._cache: dict[str, tuple[float, Intake | None]] = {}
-        """By public name: when the database was asked, and its answer."""
+        self._known: dict[str, tuple[float, Intake]] = {}
+        """By public name: when the database was asked, and its answer. There are no more than doors."""
+        self._unknown: dict[str, float] = {}
+        """Names of nobody, and when the database said so."""
         self._asking: dict[str, asyncio.Task[Intake | None]] = {}
         self._again: dict[str, float] = {}
         """When the database was last asked because what is remembered did not do."""
@@ -66,28 +71,29 @@ class Intakes:
         """The door behind a path.
 
         Raises:
-            SQLAlchemyError: it was never seen, and the database cannot be asked.
-        """
-        asked, intake = self._cache.get(public_id, (-math.inf, None))
-        if time.monotonic() < asked + (_UNKNOWN_SECONDS if intake is None else _KNOWN_SECONDS):
-            return intake
-        asking = self._ask_soon(public_id)
-        # A known one does not wait for a slow database: what is remembered serves until the answer is there.
-        return intake if intake is not None else await asyncio.shield(asking)
-
-    async def find_again(self, public_id: str) -> Intake | None:
-        """The same, asked for now; but what is remembered if that was done within the last second.
-
-        Raises:
+            Refusal: it was never seen, and too many others that never were are looked up already.
             SQLAlchemyError: it was never seen, and the database cannot be asked.
         """
         now = time.monotonic()
+        if now < self._unknown.get(public_id, -math.inf) + _UNKNOWN_SECONDS:
+            return None
+        asked, intake = self._known.get(public_id, (-math.inf, None))
+        if intake is None:
+            if public_id not in self._asking and len(self._asking) >= _MOST_LOOKUPS:
+                raise Refusal(503)
+            return await asyncio.shield(self._ask_soon(public_id))
+        if now >= asked + _KNOWN_SECONDS:
+            # It does not wait for a slow database: what is remembered serves until the answer is there.
+            self._ask_soon(public_id)
+        return intake
+
+    async def find_again(self, public_id: str) -> Intake | None:
+        """The same of a door that was found, asked for now; but what is remembered if that was done a second ago."""
+        now = time.monotonic()
         asked_lately = now < self._again.get(public_id, -math.inf) + _AGAIN_SECONDS
         if asked_lately and public_id not in self._asking:
-            return self._cache.get(public_id, (0.0, None))[1]
+            return self._known.get(public_id, (0.0, None))[1]
         if not asked_lately:
-            if len(self._again) >= _MOST_CACHED:
-                self._again.clear()
             self._again[public_id] = now
         return await asyncio.shield(self._ask_soon(public_id))
 
@@ -97,9 +103,10 @@ class Intakes:
         What is known serves on until the answer is there, so an absent database stops nobody.
         """
         self._forgotten += 1
-        for public_id, (_, intake) in self._cache.items():
-            if bot_id is None or intake is None or intake.bot_id == bot_id:
-                self._cache[public_id] = (-math.inf, intake)
+        self._unknown.clear()
+        for public_id, (_, intake) in self._known.items():
+            if bot_id is None or intake.bot_id == bot_id:
+                self._known[public_id] = (-math.inf, intake)
 
     def _ask_soon(self, public_id: str) -> asyncio.Task[Intake | None]:
         asking = self._asking.get(public_id)
@@ -109,20 +116,25 @@ class Intakes:
         return asking
 
     async def _ask(self, public_id: str) -> Intake | None:
-        known = self._cache.get(public_id, (-math.inf, None))[1]
         asked, forgotten = time.monotonic(), self._forgotten
         try:
             intake = await asyncio.get_running_loop().run_in_executor(None, find_intake, public_id)
         except SQLAlchemyError as error:
             log.warning("intake_not_refreshed", error=type(error).__name__)
-            if known is None:
+            intake = self._known.get(public_id, (0.0, None))[1]
+            if intake is None:
                 raise
-            intake = known
-        if len(self._cache) >= _MOST_CACHED:
-            self._cache.clear()
         # What was forgotten meanwhile may have been read just before it was changed.
-        self._cache[public_id] = (asked if forgotten == self._forgotten else -math.inf, intake)
-        return intake
+        asked = asked if forgotten == self._forgotten else -math.inf
+        if intake is not None:
+            self._known[public_id] = (asked, intake)
+            return intake
+        self._known.pop(public_id, None)
+        self._again.pop(public_id, None)
+        if len(self._unknown) >= _MOST_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+        self._unknown[public_id] = asked
+        return None
 
 
 @dataclass(frozen=True, slots=True)
