@@ -4,7 +4,7 @@ from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from botyard.accounts.customers import forgotten_customers, forgotten_removals, remove_customer
+from botyard.accounts.customers import begin_removal, forgotten_customers, forgotten_removals, remove_customer
 from botyard.accounts.errands import REMOVE_BOT
 from botyard.accounts.leaving import finish_removal
 from tasks import app
@@ -30,4 +30,7 @@ def finish_removals() -> None:
     for bot_id in forgotten_removals():
         remove_bot.apply_async((bot_id,), queue="maintenance")
     for customer_id in forgotten_customers():
+        # One may have got a bot since.
+        for bot_id in begin_removal(customer_id):
+            remove_bot.apply_async((bot_id, customer_id), queue="maintenance")
         remove_customer(customer_id)

@@ -94,9 +94,10 @@ class BotBlocked(DomainEvent):
 
 @dataclass(frozen=True, slots=True)
 class BotRemoved(DomainEvent):
-    """A bot is gone with all its rows; its events stay."""
+    """A bot of this name is gone with all its rows; its events stay."""
 
     type: ClassVar[str] = "bot.removed"
+    username: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,22 @@
 """Adding bots: what a known one keeps, how its updates come, and when the poller begins."""
 
+import asyncio
 import json
 import os
 import pickle
 import subprocess
 import sys
+import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from botyard.bots.adding import AlreadyHere, register_bot
+from botyard.bots import adding
+from botyard.bots.adding import AlreadyHere, Registered, register_bot, replace_token
 from botyard.bots.asking import TokenRefused
 from botyard.bots.overview import BotDetails, details
+from botyard.bots.registry import end_leaving, polled_bots
 from botyard.bots.services import NewBot, Unreachable, add_bot
 from botyard.errors import InputError
 from botyard.running.first_polled import is_needed
@@ -23,6 +28,8 @@ from tests.unit.simulator.process import Client
 
 BOT = 4500000001
 TOKEN = f"{BOT}:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+OTHER = BOT + 1
+OTHER_TOKEN = f"{OTHER}:BBB"
 
 
 @pytest.fixture
@@ -132,9 +139,8 @@ async def test_registering_opens_nothing_and_a_known_bots_earlier_secret_stays_v
     assert rows == [(before, None, True)]
     names = clean.superuser("SELECT name FROM bot_secrets ORDER BY name")
     assert names == [(f"token:{BOT}",), (f"webhook:{BOT}",)]
-    assert clean.superuser("SELECT token_encrypted, webhook_secret_encrypted, webhook_secret_hash FROM bots") == [
-        (None, None, None)
-    ]
+    older = "SELECT DISTINCT octet_length(column_) FROM bots, unnest(ARRAY[token_encrypted, webhook_secret_encrypted,"
+    assert clean.superuser(f"{older} webhook_secret_hash]) AS column_") in ([(0,)], [(None,)])
 
 
 def test_what_registers_bots_loads_nothing_that_opens_secrets_or_runs_bots() -> None:
@@ -155,3 +161,134 @@ async def test_the_poller_is_loaded_once_there_is_a_bot_to_poll_or_nobody_can_sa
     away = settings.model_copy(update={"database_system_url": "postgresql://127.0.0.1:1/x"})
     assert clean
     assert is_needed(away)
+
+
+async def test_another_system_on_the_host_that_is_ours_too_is_not_cut_off_unnamed(
+    telegram: Client, settings: Settings
+) -> None:
+    base = "https://bots.example.org"
+    await telegram.get(f"/bot{TOKEN}/setWebhook?url={base}/another-system/hook")
+    said = await refused(telegram.url, settings, TOKEN, webhook_base_url=base)
+    assert "updates go to bots.example.org now" in str(said)
+
+
+@pytest.fixture
+async def request_(telegram: Client) -> AsyncIterator[AiohttpRequest]:
+    """What calls Telegram, which knows another bot besides."""
+    await telegram.post("/sim/bots", token=OTHER_TOKEN, username="other_bot", name="Other")
+    made = AiohttpRequest(5)
+    yield made
+    await made.close()
+    # Whatever a test has made of it.
+    await telegram.post("/sim/bots", token=TOKEN, username="own_bot", name="Own")
+
+
+def together(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Two threads begin with a step in the same moment."""
+    both, original = threading.Barrier(2, timeout=10), getattr(adding, step)
+
+    def met(*args: Any) -> Any:
+        both.wait()
+        return original(*args)
+
+    monkeypatch.setattr(adding, step, met)
+
+
+async def test_two_who_add_a_bot_in_the_same_moment_get_the_same_one(
+    telegram: Client, settings: Settings, clean: Services, request_: AiohttpRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together(monkeypatch, "_new_bot")
+    new = NewBot(TOKEN, None, telegram.url)
+    found = await asyncio.gather(*(register_bot(new, request_, settings) for _ in range(2)))
+    assert found[0].id == found[1].id
+    assert sorted(one.known for one in found) == [False, True]
+    assert clean.superuser("SELECT type FROM events ORDER BY id") == [("bot.added",)]
+
+
+async def test_of_two_bots_that_are_given_one_token_in_the_same_moment_one_gets_it(
+    telegram: Client, settings: Settings, request_: AiohttpRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = f"{BOT + 2}:CCC"
+    await telegram.post("/sim/bots", token=third, username="third_bot", name="Third")
+    bots = [(await register_bot(NewBot(token, None, telegram.url), request_, settings)).id
+            for token in (TOKEN, OTHER_TOKEN)]  # fmt: skip
+    together(monkeypatch, "_serve_again")
+    replaced = (replace_token(bot, third, request_, settings) for bot in bots)
+    one, other = sorted(await asyncio.gather(*replaced, return_exceptions=True), key=lambda end: type(end).__name__)
+    assert isinstance(one, AlreadyHere)
+    assert isinstance(other, Registered)
+    assert one.bot_id == other.id
+
+
+async def moved(telegram: Client, settings: Settings, request: AiohttpRequest) -> int:
+    """A bot that has become another one at Telegram; its row."""
+    bot = (await register_bot(NewBot(TOKEN, None, telegram.url), request, settings)).id
+    await replace_token(bot, OTHER_TOKEN, request, settings)
+    return bot
+
+
+async def test_what_a_bot_was_before_may_be_a_bot_of_its_owners_again_at_once(
+    telegram: Client, settings: Settings, clean: Services, request_: AiohttpRequest
+) -> None:
+    earlier = await moved(telegram, settings, request_)
+    again = await register_bot(NewBot(TOKEN, None, telegram.url, customer_id=1), request_, settings)
+    assert again.id != earlier
+    assert not again.known
+    names = clean.superuser("SELECT bot_id, name FROM bot_secrets ORDER BY bot_id, name")
+    assert names == [(earlier, f"token:{OTHER}"), (earlier, f"webhook:{OTHER}"),
+                     (again.id, f"token:{BOT}"), (again.id, f"webhook:{BOT}")]  # fmt: skip
+    polled = {bot.telegram_id: (bot.token.bot_id, bot.leaving) for bot in polled_bots()}
+    assert polled == {BOT: (again.id, False), OTHER: (earlier, False)}
+
+
+async def test_what_a_bot_was_before_is_anothers_only_when_its_day_is_over(
+    telegram: Client, settings: Settings, clean: Services, request_: AiohttpRequest
+) -> None:
+    earlier = await moved(telegram, settings, request_)
+    clean.superuser("INSERT INTO customers (id, name) VALUES (2, 'Two') ON CONFLICT DO NOTHING")
+    try:
+        here = await refused(telegram.url, settings, TOKEN, customer_id=2)
+        assert isinstance(here, AlreadyHere)
+        assert here.bot_id is None
+        clean.superuser("UPDATE bot_identities SET leaving_since = now() - interval '25 hours'"
+                        " WHERE leaving_since IS NOT NULL")  # fmt: skip
+        added = await register_bot(NewBot(TOKEN, None, telegram.url, customer_id=2), request_, settings)
+        rows = clean.superuser("SELECT telegram_id, bot_id, customer_id FROM bot_identities ORDER BY 1")
+        assert rows == [(BOT, added.id, 2), (OTHER, earlier, 1)]
+        here = await refused(telegram.url, settings, OTHER_TOKEN, customer_id=2)
+        assert isinstance(here, AlreadyHere), "what a bot is stays its own"
+    finally:
+        clean.superuser("DELETE FROM bots", "DELETE FROM customers WHERE id = 2")
+
+
+async def test_a_bot_may_become_what_another_of_its_owner_was(
+    telegram: Client, settings: Settings, clean: Services, request_: AiohttpRequest
+) -> None:
+    third = f"{BOT + 2}:CCC"
+    await telegram.post("/sim/bots", token=third, username="third_bot", name="Third")
+    await moved(telegram, settings, request_)
+    bot = (await register_bot(NewBot(third, None, telegram.url), request_, settings)).id
+    await replace_token(bot, TOKEN, request_, settings)
+    rows = clean.superuser("SELECT telegram_id, bot_id, leaving_since IS NOT NULL FROM bot_identities ORDER BY 1")
+    assert rows == [(BOT, bot, False), (OTHER, bot - 1, False), (BOT + 2, bot, True)]
+    clean.superuser(f"UPDATE bots SET removal_began = now() WHERE id = {bot}")  # noqa: S608
+    assert isinstance(await refused(telegram.url, settings, third), AlreadyHere), "whoever removes it forgets both"
+
+
+async def test_a_refused_token_ends_an_earlier_identity_and_never_the_present_one(
+    telegram: Client, settings: Settings, clean: Services, request_: AiohttpRequest
+) -> None:
+    bot = await moved(telegram, settings, request_)
+    (left,) = (one for one in polled_bots() if one.leaving)
+    tokens = "SELECT name FROM bot_secrets WHERE name LIKE 'token:%' ORDER BY name"
+    fresh = f"{BOT}:fresh"
+    await telegram.post("/sim/bots", token=fresh, username="own_bot", name="Own")
+    await replace_token(bot, fresh, request_, settings)
+    end_leaving(left.token)
+    assert clean.superuser(tokens) == [(f"token:{BOT}",), (f"token:{OTHER}",)]
+    await replace_token(bot, OTHER_TOKEN, request_, settings)
+    end_leaving(left.token)
+    assert len(clean.superuser(tokens)) == 2, "it was another token of the earlier identity that was refused"
+    (left,) = (one for one in polled_bots() if one.leaving)
+    end_leaving(left.token)
+    assert clean.superuser(tokens) == [(f"token:{OTHER}",)]

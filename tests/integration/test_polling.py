@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from cryptography.fernet import Fernet
 
 from botyard.bots.poll_state import PollState, now_ms, poll_state, tell
 from botyard.bots.routing import publish_all
+from botyard.bots.stopping import REFUSED
 from botyard.polling import Poller
 from botyard.settings import Settings
 from tests.factories import FakeTickets, make_bot
 from tests.integration.fake_api import error, fake_api
-from tests.services import Services
+from tests.services import Services, environment
 from tests.unit.simulator.process import BOT, TOKEN, Client, eventually
 
 
@@ -223,7 +225,7 @@ async def test_a_poller_neither_takes_nor_lengthens_the_lease_of_another(bench: 
 @pytest.mark.parametrize(
     ("answer", "reason", "words"),
     [
-        (error(401, "Unauthorized"), "token", "does not accept the bot's token any more"),
+        (error(404, "Not Found"), "token", "does not accept the bot's token any more"),
         (error(502, "Bad Gateway"), "network", "does not answer"),
         (error(429, "Too Many Requests", retry_after=1), "flood", "asks to wait for 1 s"),
     ],
@@ -249,3 +251,71 @@ async def test_every_trouble_is_explained_and_passes(
             assert bench.state
             assert words in bench.state.problem
             await eventually(lambda: bench.reason() == "")
+            assert clean.superuser("SELECT status FROM bots") == [("active",)]
+
+
+async def nothing_new(*_: Any) -> Any:
+    from aiohttp import web
+
+    await asyncio.sleep(0.05)
+    return web.json_response({"ok": True, "result": []})
+
+
+async def test_a_bot_whose_present_token_is_refused_is_stopped(bench: Bench, clean: Services) -> None:
+    status = "SELECT status, status_reason FROM bots"
+    async with bench.poller():
+        await eventually(lambda: bench.reason() == "")
+        await bench.client.post("/sim/bots", token=f"{BOT}:another", username="demo_bot", name="Demo")
+        try:
+            # What ends the poll that was under way: the next one is refused.
+            await bench.write("1")
+            await eventually(lambda: clean.superuser(status) == [("error", REFUSED)])
+            assert bench.reason() in ("", "token")
+        finally:
+            await bench.client.post("/sim/bots", token=TOKEN, username="demo_bot", name="Demo")
+
+
+async def test_a_missing_key_is_told_and_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botyard.polling._KEY_SECONDS", 0.2)
+    with environment({"SECRET_KEY": Fernet.generate_key().decode()}):
+        poller = Poller(bench.settings, FakeTickets())
+        await poller.look()
+        await eventually(lambda: bench.reason() == "token")
+        assert bench.state
+        assert "SECRET_KEY: has no key" in bench.state.problem
+        polls = dict(poller._polls)
+        await poller.look()
+        assert poller._polls == polls, "it was not begun anew"
+    try:
+        await eventually(lambda: bench.reason() == "")
+    finally:
+        await poller.close()
+
+
+async def test_bots_that_a_bot_api_has_not_seen_lately_begin_as_permits_come(
+    clean: Services, settings: Settings, valkey: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = "SELECT count(*) FROM bot_health WHERE contacted_at > now() - interval '1 min'"
+    async with fake_api() as api:
+        api.script[:] = [nothing_new] * 1000
+        for number in range(3):
+            make_bot(BOT + number, token=f"{BOT + number}:A", api_url=api.url)
+        clean.superuser(
+            "UPDATE bots SET intake = 'polling'", "INSERT INTO bot_health (bot_id, customer_id) SELECT id, 1 FROM bots"
+        )
+        bench = Bench(None, valkey, settings, 0)  # type: ignore[arg-type]
+
+        def reasons() -> list[str]:
+            states = [poll_state(valkey, BOT + number) for number in range(3)]
+            return sorted(state.reason if state else "nobody" for state in states)
+
+        async with bench.poller(first_contacts="127.0.0.1=2/600"):
+            await eventually(lambda: reasons() == ["", "", "flood"])
+            await eventually(lambda: clean.superuser(asked) == [(2,)])
+        assert len({call.token for call in api.calls}) == 2
+        monkeypatch.setattr("botyard.polling._SHORTEST_TURN", 0.2)
+        monkeypatch.setattr("botyard.polling._LONGEST_TURN", 0.2)
+        async with bench.poller(first_contacts="127.0.0.1=2/600"):
+            await eventually(lambda: reasons() == ["", "", "flood"])
+            valkey.delete("by:first:127.0.0.1")
+            await eventually(lambda: reasons() == ["", "", ""])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from botyard.bots import removal, routing
+from botyard.bots import adding, removal, routing
 from botyard.bots.naming import bot_names, find_bot
 from botyard.bots.overview import set_status
 from botyard.bots.registry import ServedBot, routings
@@ -251,23 +251,71 @@ async def test_a_bot_that_is_added_after_its_interrupted_removal_is_served(
     await add_bot(NewBot(TOKEN, None, api.url), yard.host.request, yard.settings)
     status = "SELECT status, status_reason FROM bots"
     assert yard.services.superuser(status) == [("active", None)]
-    assert yard.services.superuser("SELECT type FROM events") == [("bot.active",)]
+    assert yard.services.superuser("SELECT type FROM events") == [("bot.started",)]
     await yard.give(bot, message(9, "hello"))
     assert yard.tickets.sent
 
 
-async def test_the_handlers_of_a_bot_that_was_removed_meanwhile_run_once(
-    yard: Rig,
+@pytest.mark.parametrize("step", ["publish", "_wait_for_older"])
+async def test_what_comes_for_a_bot_that_is_added_again_during_its_removal_stays(
+    yard: Rig, api: FakeApi, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
+    bot, loop, original = make_bot(api_url=api.url), asyncio.get_running_loop(), getattr(removal, step)
+    publish_all(yard.redis)
+
+    async def add_again() -> None:
+        profile = {"id": TELEGRAM_ID, "first_name": "Test bot"}
+        _, routes = await asyncio.to_thread(adding._register, NewBot(TOKEN, None, api.url), profile)
+        publish(yard.redis, *routes)
+        assert (await yard.boxes.accept(TELEGRAM_ID, "5", 9, entry(message(9)))).verdict == "accepted"
+        yard.services.superuser(
+            "INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind)"
+            " SELECT id, customer_id, '5', 'in', 'message' FROM bots"
+        )
+
+    def and_then(*args: Any) -> None:
+        original(*args)
+        asyncio.run_coroutine_threadsafe(add_again(), loop).result(10)
+
+    monkeypatch.setattr(removal, step, and_then)
+    api.script = [answer({"url": f"https://somewhere/webhook/public-{TELEGRAM_ID}"}), answer(result=True)]
+    with pytest.raises(InputError, match="was added again while it was removed"):
+        await asyncio.to_thread(asyncio.run, remove_bot(str(bot.id), yard.host.request, yard.settings))
+    assert yard.redis.llen(f"by:box:{TELEGRAM_ID}:5") == 1
+    assert left(yard, bot) == {"bots": 1, "bot_identities": 1, "messages": 1}
+    assert ("deleteWebhook" in [call.method for call in api.calls]) == (step == "_wait_for_older")
+
+
+async def test_of_two_removals_the_slower_one_leaves_alone_what_was_added_since(
+    yard: Rig, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, original = make_bot(api_url=api.url), removal._wait_for_older
+
+    def overtaken(transaction: str) -> None:
+        original(transaction)
+        yard.services.superuser(f"DELETE FROM bots WHERE id = {bot.id}")  # noqa: S608
+        make_bot(api_url=api.url)
+        yard.redis.set(f"by:box:{TELEGRAM_ID}:5", "an update of the new one")
+
+    monkeypatch.setattr(removal, "_wait_for_older", overtaken)
+    api.script = [answer({"url": ""})]
+    with pytest.raises(InputError, match="another removal of it was faster"):
+        await remove_bot(str(bot.id), yard.host.request, yard.settings)
+    assert yard.redis.exists(f"by:box:{TELEGRAM_ID}:5")
+
+
+async def test_the_handlers_of_a_bot_that_was_removed_meanwhile_run_once(yard: Rig) -> None:
     bot = make_bot(kind="tests.integration.kinds:echo")
     await yard.give(bot, message(1, "hello"))
     begun = yard.tickets.sent.pop()
     await yard.host.bot_by_telegram_id(TELEGRAM_ID)
-    removal._begin(str(bot.id))
+    # By another process, and this one has not heard of it yet.
+    yard.services.superuser("UPDATE bots SET status = 'inactive', removal_began = now()")
     await yard.work(begun)
     assert kinds.STARTS == [1]
     # It was not dropped either: whoever removes it drops it, and whoever adds it again has it.
     assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "held") == b"1"
+    removal._begin(str(bot.id))
     await yard.work(begun)
     assert kinds.STARTS == [1]
     assert yard.redis.hget(f"by:bot:{TELEGRAM_ID}", "paused") == b"1"

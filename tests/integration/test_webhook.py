@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import Times
-from botyard.web.webhook import Intakes, Webhook
+from botyard.web import webhook
+from botyard.web.webhook import Intakes, Refusal, Webhook
 from tests.factories import SECRET, TELEGRAM_ID, FakeTickets, make_bot, message, payloads
 from tests.services import Services, environment
 
@@ -280,8 +281,6 @@ def test_without_a_database_an_unknown_path_asks_to_come_again(clean: Services, 
 def test_without_a_database_a_known_bot_is_served_on(
     clean: Services, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from botyard.web import webhook
-
     monkeypatch.setattr(webhook, "_KNOWN_SECONDS", 0.0)
     assert door.ask().status == 200
     with environment(database_gone(clean)), capture_logs() as logs:
@@ -292,13 +291,41 @@ def test_without_a_database_a_known_bot_is_served_on(
 def test_a_bot_that_is_added_is_known_soon_after_its_path_was_asked_for(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from botyard.web import webhook
-
     monkeypatch.setattr(webhook, "_UNKNOWN_SECONDS", 0.0)
     path = f"/webhook/public-{OTHERS_ID}"
     assert door.ask(path=path).status == 404
     make_bot(OTHERS_ID)
     assert door.ask(path=path).status == 200
+
+
+def test_guessed_names_push_out_no_bot_that_is_known(
+    clean: Services, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "_MOST_UNKNOWN", 20)
+    assert door.ask().status == 200
+    for number in range(30):
+        assert door.ask(path=f"/webhook/guess{number}").status == 404
+    with environment(database_gone(clean)):
+        assert door.ask(orjson.dumps(message(2))).status == 200
+        assert door.ask(path="/webhook/guess29").status == 404, "so is the last one"
+        assert refused_for_now(door.ask(path="/webhook/guess0"))
+
+
+def test_of_many_names_at_once_that_nobody_has_seen_only_some_are_looked_up(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "_MOST_LOOKUPS", 5)
+    intakes = Intakes()
+
+    async def guess() -> list[Any]:
+        known = await intakes.find(f"public-{TELEGRAM_ID}")
+        guesses = [asyncio.ensure_future(intakes.find(f"guess{number}")) for number in range(20)]
+        await asyncio.sleep(0)
+        assert await intakes.find(f"public-{TELEGRAM_ID}") is known
+        assert known is not None
+        return await asyncio.gather(*guesses, return_exceptions=True)
+
+    assert door.runner.run(guess()) == [None] * 5 + [Refusal(503)] * 15
 
 
 ALLOWED = {200, 400, 401, 404, 405, 413, 415, 503}

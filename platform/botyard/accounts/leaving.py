@@ -31,6 +31,6 @@ async def _remove(bot_id: int) -> None:
     settings = get_settings()
     request = AiohttpRequest(settings.api_timeout_seconds)
     try:
-        await remove_bot(str(bot_id), request, settings)
+        await remove_bot(str(bot_id), request, settings, begun=True)
     finally:
         await request.close()

@@ -18,18 +18,17 @@ from botyard.bots.doors import host_in, new_public_id, public_id_in, renew_door,
 from botyard.bots.first_contact import introduce
 from botyard.bots.health import health_row
 from botyard.bots.registry import LEAVING, bot_by_telegram_id, routings_of
-from botyard.bots.routing import publish
+from botyard.bots.routing import tell
 from botyard.bots.steps import Say, Step, silently
 from botyard.bots.token_shape import check_token
 from botyard.errors import InputError
 from botyard.events import BotAdded, BotStarted, TokenReplaced, record
-from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
 from botyard.telegram.request import AiohttpRequest
 from botyard.vault.sealed import OLDER_KEY_ID, token_of, webhook_of
 from botyard.vault.sealing import keep_secret
 from db.engine import get_sessions
-from db.models import Bot, BotHealth, BotIdentity, BotSecret
+from db.models import Bot, BotHealth, BotIdentity, BotSecret, Customer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +38,8 @@ CONNECT_BOT: Final = "botyard.connect_bot"
 DEFAULT_CUSTOMER: Final = 1
 NEW_KIND: Final = "demo"
 _NEW_QUEUE: Final = "slow"
+# While a deploy goes on, older processes find no secret there and wait; nothing at all would end them.
+_MOVED: Final = b""
 
 
 class AlreadyHere(InputError):
@@ -125,12 +126,14 @@ async def register_bot(
     """
     check_token(new.token)
     known = await asyncio.to_thread(_known, int(new.token.partition(":")[0]))
-    _check_asker(known, new)
     asking = Asking(request, new.api_url, new.token)
-    profile = await _introduce(asking, known, settings, say)
+    own = new.customer_id in (None, known.customer_id)
+    profile = await _introduce(asking, known.contacted_at if own else None, settings, say)
+    # Only now: a number is no secret, and who has no token of it must not learn whether it is here.
+    _check_asker(known, new)
     await _check_webhook(asking, new.webhook_base_url, known.public_ids, take_over=new.take_over, say=say)
     registered, routes = await asyncio.to_thread(_whoever_is_faster, _register, new, profile)
-    await asyncio.to_thread(_publish, settings, routes)
+    await asyncio.to_thread(tell, routes)
     say(Step("registered", "ok", f"It is registered here as bot {registered.id}."))
     return registered
 
@@ -161,13 +164,14 @@ async def replace_token(
     if bot is None or bot.removal_began is not None:
         raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
     known = await asyncio.to_thread(_known, int(token.partition(":")[0]))
-    _check_place(known, bot)
     asking = Asking(request, bot.api_url, token)
-    profile = await _introduce(asking, known, settings, say)
+    own = known.customer_id == bot.customer_id
+    profile = await _introduce(asking, known.contacted_at if own else None, settings, say)
+    _check_place(known, bot)
     base = settings.webhook_address_for(bot.api_url) if bot.intake == "webhook" else None
     await _check_webhook(asking, base, known.public_ids, take_over=take_over, say=say)
     registered, routes = await asyncio.to_thread(_whoever_is_faster, _replace, bot_id, token, profile)
-    await asyncio.to_thread(_publish, settings, routes)
+    await asyncio.to_thread(tell, routes)
     say(Step("registered", "ok", f"Bot {bot_id} is @{registered.username} now."))
     return registered
 
@@ -214,9 +218,9 @@ def _check_place(known: _Known, bot: Bot) -> None:
         raise AlreadyHere(known.bot_id if known.customer_id == bot.customer_id else None)
 
 
-async def _introduce(asking: Asking, known: _Known, settings: Settings, say: Say) -> dict[str, Any]:
+async def _introduce(asking: Asking, contacted_at: datetime | None, settings: Settings, say: Say) -> dict[str, Any]:
     """Who the token says it is."""
-    await introduce(asking.api_url, known.contacted_at, settings)
+    await introduce(asking.api_url, contacted_at, settings)
     profile: dict[str, Any] = await asking.call("getMe")
     say(Step("token", "ok", f"Telegram accepts the token: it is @{profile.get('username', '')}."))
     return profile
@@ -253,6 +257,7 @@ def _register(new: NewBot, profile: dict[str, Any]) -> tuple[Registered, list[An
     telegram_id = int(profile["id"])
     with get_sessions("system").begin() as session:
         # Much may have changed since it was looked at before.
+        _check_customer(session, new.customer_id or DEFAULT_CUSTOMER)
         known = _look(session, telegram_id, locked=True)
         _check_asker(known, new)
         if not known.present:
@@ -270,11 +275,20 @@ def _register(new: NewBot, profile: dict[str, Any]) -> tuple[Registered, list[An
         return Registered(bot.id, bot.username, here), routings_of(session, [bot])
 
 
+def _check_customer(session: Session, customer_id: int) -> None:
+    """Hold the customer as it is until the commit, before any of its bots: whoever suspends it sees all of them."""
+    customer = session.get(Customer, customer_id, with_for_update={"read": True})
+    if customer is None or customer.removal_began is not None:
+        raise InputError("customer", "is not here any more.", "See `botyard customer list`.")
+    if customer.status != "active":
+        raise InputError("customer", "is suspended.", "`botyard customer resume` lets it go on.")
+
+
 def _new_bot(session: Session, telegram_id: int, new: NewBot) -> Bot:
     bot = Bot(
         customer_id=new.customer_id or DEFAULT_CUSTOMER, telegram_id=telegram_id, public_id=new_public_id(),
         kind=new.kind or NEW_KIND, name="", username="", api_url=new.api_url, queue=_NEW_QUEUE, status="active",
-        settings={},
+        settings={}, token_encrypted=_MOVED, webhook_secret_encrypted=_MOVED, webhook_secret_hash=_MOVED,
     )  # fmt: skip
     session.add(bot)
     session.flush()
@@ -303,7 +317,10 @@ def _keep_identity(session: Session, bot: Bot, token: str, profile: dict[str, An
 def _replace(bot_id: int, token: str, profile: dict[str, Any]) -> tuple[Registered, list[Any]]:
     telegram_id = int(profile["id"])
     with get_sessions("system").begin() as session:
-        bot = session.get(Bot, bot_id, with_for_update=True)
+        bot = session.get(Bot, bot_id)
+        if bot is not None:
+            _check_customer(session, bot.customer_id)
+            session.refresh(bot, with_for_update=True)
         if bot is None or bot.removal_began is not None:
             raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
         known = _look(session, telegram_id, locked=True)
@@ -343,15 +360,10 @@ def _leave(session: Session, bot: Bot, telegram_id: int) -> None:
                 bot_id=bot.id, customer_id=bot.customer_id, name=name, sealed=bot.token_encrypted, key_id=OLDER_KEY_ID
             )
         )
-    bot.token_encrypted = bot.webhook_secret_encrypted = bot.webhook_secret_hash = None
+    bot.token_encrypted = bot.webhook_secret_encrypted = bot.webhook_secret_hash = _MOVED
     session.flush()
     back = session.get(BotIdentity, telegram_id, with_for_update=True)
     if back is not None:
         back.leaving_since = None
     bot.telegram_id = telegram_id
     bot.public_id = (back and back.public_id) or new_public_id()
-
-
-def _publish(settings: Settings, routes: list[Any]) -> None:
-    with redis_of(settings) as redis:
-        publish(redis, *routes)

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from telegram.error import TelegramError
 
 from botyard.bots.naming import find_bot
-from botyard.bots.registry import Routing, routing_of, sealed_token
+from botyard.bots.registry import Routing, routings_of, sealed_token
 from botyard.bots.routing import publish
 from botyard.errors import InputError
+from botyard.events import BotRemoved, record
 from botyard.mailbox.forgetting import forget
 from botyard.mailbox.server import redis_of
 from botyard.settings import Settings
@@ -25,7 +26,7 @@ from botyard.telegram.request import AiohttpRequest
 from botyard.vault.opening import open_sealed
 from botyard.vault.sealed import SealedSecret, token_of
 from db.engine import get_engine, get_sessions
-from db.models import Bot, BotIdentity, BotSecret, Event
+from db.models import Bot, BotIdentity, BotSecret
 
 _BATCH: Final = 5000
 _OTHERS_SECONDS: Final = 10.0
@@ -87,22 +88,30 @@ class _Leaving:
     api_url: str
     tokens: list[SealedSecret]
     """With which we are the Telegram bot that it is, and those that it was."""
-    route: Routing
+    routes: list[Routing]
     transaction: str
     """The number of the one that made it inactive."""
 
 
-async def remove_bot(name: str, request: AiohttpRequest, settings: Settings) -> Removed:
+async def remove_bot(
+    name: str, request: AiohttpRequest, settings: Settings, *, begun: bool = False
+) -> Removed:  # fmt: skip
     """Stop a bot's intake, then forget everything of it: rows, mailboxes, leases, limits. Its events stay.
 
     The bot's own row goes last, so a removal that was interrupted is finished by doing it again.
 
+    Args:
+        name: any of its names: see `botyard.bots.naming`.
+        request: calls the Bot API.
+        settings: where its mailboxes are.
+        begun: only if its removal has begun already, and was not taken back since.
+
     Raises:
         InputError: there is no such bot, or it was added again or removed by another one meanwhile.
     """
-    leaving = _begin(name)
+    leaving = _begin(name, begun=begun)
     with redis_of(settings) as redis:
-        publish(redis, leaving.route)
+        publish(redis, *leaving.routes)
         _forget(redis, leaving)
         with _held(leaving):
             pass  # whoever has added it again has also connected it
@@ -116,11 +125,13 @@ async def remove_bot(name: str, request: AiohttpRequest, settings: Settings) -> 
     return Removed(leaving.id, leaving.username, webhook, {table: rows[table] + late[table] for table in rows})
 
 
-def _begin(name: str) -> _Leaving:
+def _begin(name: str, *, begun: bool = False) -> _Leaving:
     """Serve it no longer: no tickets, no polling, and whatever still runs of it writes nothing."""
     with get_sessions("system").begin() as session:
         bot = find_bot(session, name)
         session.refresh(bot, with_for_update=True)
+        if begun and bot.removal_began is None:
+            raise InputError("bot", "was added again: it stays.", "Look at it.")
         now = datetime.now(UTC)
         # The status is for code from before: it knows of no other mark.
         bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", now
@@ -131,7 +142,7 @@ def _begin(name: str) -> _Leaving:
         return _Leaving(
             bot.id, bot.customer_id, bot.telegram_id, sorted({bot.telegram_id, *(door.telegram_id for door in doors)}),
             frozenset({bot.public_id, *(door.public_id for door in doors if door.public_id)}),
-            bot.username, bot.api_url, _tokens(session, bot), routing_of(bot), transaction,
+            bot.username, bot.api_url, _tokens(session, bot), routings_of(session, [bot]), transaction,
         )  # fmt: skip
 
 
@@ -213,13 +224,14 @@ def _delete_rows(leaving: _Leaving) -> dict[str, int]:
 
 def _delete_bot(leaving: _Leaving) -> None:
     with _held(leaving) as session:
-        session.delete(session.get_one(Bot, leaving.id))
-        session.add(
-            Event(
-                customer_id=leaving.customer_id, bot_id=leaving.id, type="bot.removed", actor="cli",
-                entity=f"telegram:{leaving.telegram_id}", data={"username": leaving.username},
-            )
-        )  # fmt: skip
+        bot = session.get_one(Bot, leaving.id)
+        record(session, bot, BotRemoved(leaving.username))
+        # The database would take these with it, and nobody would have recorded it.
+        for part in (BotIdentity, BotSecret):
+            for row in session.scalars(select(part).where(part.bot_id == bot.id)):
+                session.delete(row)
+        session.flush()
+        session.delete(bot)
 
 
 def _wait_for_older(transaction: str) -> None:

@@ -1,7 +1,7 @@
 """Whether a bot is served, and why not. See docs/bots.md."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy.orm import Session
 
@@ -10,9 +10,10 @@ from botyard.bots.routing import tell
 from botyard.errors import InputError
 from botyard.events import BotRestarted, BotStarted, BotStopped, record
 from db.engine import get_sessions
-from db.models import Bot
+from db.models import Bot, Customer
 
 Status = Literal["active", "inactive", "error", "paused", "maintenance"]
+_SERVED: Final = ("active", "paused", "maintenance")
 
 
 def change_status(session: Session, bot: Bot, status: Status, reason: str | None) -> bool:
@@ -20,9 +21,15 @@ def change_status(session: Session, bot: Bot, status: Status, reason: str | None
 
     Returns:
         Whether it was changed: not if it is so already, or the bot is being removed.
+
+    Raises:
+        InputError: it is to be served, and its customer is suspended.
     """
     if bot.status == status or bot.removal_began is not None:
         return False
+    customer = session.get(Customer, bot.customer_id)
+    if status in _SERVED and customer is not None and customer.status != "active":
+        raise InputError("customer", "is suspended.", "`botyard customer resume` lets its bots go on.")
     bot.status, bot.status_reason, bot.status_since = status, reason, datetime.now(UTC)
     bot.config_version += 1
     record(session, bot, BotStarted(reason or "") if status == "active" else BotStopped(status, reason or ""))
