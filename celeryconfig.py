@@ -87,9 +87,9 @@ beat_schedule = {
     },
     "check-bots": {
         "task": "botyard.check_bots",
-        "schedule": timedelta(minutes=5),
+        "schedule": timedelta(minutes=1),
         # A round that comes late is as good; two in a row are not better.
-        "options": {"queue": "maintenance", "expires": 240},
+        "options": {"queue": "maintenance", "expires": 50},
     },
     "finish-removals": {
         "task": "botyard.finish_removals",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from botyard.bots import checking
 from botyard.bots.checking import Checker, checker, due_bots
+from botyard.bots.health import renew_contacts
 from botyard.bots.webhooks import connection_of
 from botyard.settings import Settings
 from tests.factories import TELEGRAM_ID, make_bot
@@ -74,7 +76,7 @@ async def test_more_than_a_thousand_bots_take_turns_and_those_whose_updates_stop
         f" VALUES ({TELEGRAM_ID + 998}, 7, 999, '5', 'message', '{{}}', 'done', now() - interval '3 hours')",
     )
     due, many = due_bots()
-    assert (len(due), many) == (126, True)
+    assert (len(due), many) == (26, True)
     assert due[:11] == [100, 200, 300, 400, 500, 600, 700, 800, 900, 999, 1000]
     before = "SELECT count(*) FROM bot_health WHERE checked_at > now() - interval '9 min'"
     for number in range(1, 9):
@@ -83,8 +85,8 @@ async def test_more_than_a_thousand_bots_take_turns_and_those_whose_updates_stop
         async with checks_of(settings) as checks:
             found = await checks.check_due()
         assert found is not None
-        assert sum(found.checked.values()) <= 126
-        assert clean.superuser(before) == [(min(number * 126, MANY),)]
+        assert sum(found.checked.values()) <= 26
+        assert clean.superuser(before) == [(number * 26,)]
 
 
 async def test_few_bots_are_all_looked_at_each_time_and_one_round_at_a_time(
@@ -202,3 +204,77 @@ async def test_a_round_that_takes_too_long_leaves_the_rest_to_the_next(
     async with checks_of(settings) as checks:
         await checks.check_due()
     assert checked(clean) == set()
+
+
+BUSY = "id % 5 < 2"
+
+
+async def test_busy_bots_that_telegram_forgot_in_an_outage_take_nobodys_place(clean: Services, api: FakeApi) -> None:
+    many_bots(clean, api.url, MANY)
+    clean.superuser(
+        "INSERT INTO bot_health (bot_id, customer_id, state, checked_at, contacted_at, next_check)"
+        " SELECT id, 1, 'ok', now() - interval '40 min', now() - interval '40 min', now() - interval '5 min' FROM bots",
+        # Those have not been heard of for hours, and their last update is old.
+        "INSERT INTO bot_days (bot_id, customer_id, day, updates)"  # noqa: S608
+        f" SELECT id, 1, current_date - 1, 500 FROM bots WHERE {BUSY}",
+        "INSERT INTO inbox (telegram_id, update_id, bot_id, chat_key, kind, body, state, received_at)"  # noqa: S608
+        " SELECT telegram_id, 7, id, '5', 'message', '{}', 'done', now() - interval '3 hours' FROM bots"
+        f" WHERE {BUSY}",
+        "UPDATE bot_health SET contacted_at = now() - interval '2 hours', checked_at = now() - interval '2 hours'"  # noqa: S608
+        f" WHERE bot_{BUSY}",
+    )
+    due, _ = due_bots()
+    assert [number % 5 < 2 for number in due] == [False] * 26 + [True] * 26
+
+
+async def test_a_bot_api_that_is_away_takes_no_place_of_anothers_bots(
+    clean: Services, settings: Settings, api: FakeApi
+) -> None:
+    many_bots(clean, api.url, MANY)
+    well(api)
+    clean.superuser("UPDATE bots SET api_url = 'http://127.0.0.1:1' WHERE id <= 500")
+    for number in range(1, 4):
+        async with checks_of(settings) as checks:
+            found = await checks.check_due()
+        assert found is not None
+        assert (sum(found.checked.values()), found.later) == (26, 26)
+        assert len(checked(clean)) == number * 26
+
+
+async def test_those_that_wait_for_a_permit_get_it_in_their_order(
+    clean: Services, settings: Settings, api: FakeApi
+) -> None:
+    many_bots(clean, api.url, MANY)
+    well(api)
+    clean.superuser("INSERT INTO bot_health (bot_id, customer_id, checked_at, next_check) SELECT id, 1,"
+                    " now() - interval '1 hour' - id * interval '1 s', now() FROM bots WHERE id <= 900")  # fmt: skip
+    for _ in range(3):
+        async with checks_of(settings, first_contacts="127.0.0.1=40/40") as checks:
+            await checks.check_due()
+    # Those that nobody has ever looked at, then those that have waited for longest.
+    assert len(checked_lately(clean)) == 40
+    assert checked_lately(clean) <= {*range(901, MANY + 1)}
+
+
+def checked_lately(services: Services) -> set[int]:
+    query = "SELECT bot_id FROM bot_health WHERE checked_at > now() - interval '9 min'"
+    return {row for (row,) in services.superuser(query)}
+
+
+def test_the_ticks_are_as_far_apart_as_the_turns_are_reckoned_with() -> None:
+    from celeryconfig import beat_schedule
+
+    every = beat_schedule["check-bots"]["schedule"]
+    assert every * checking._TICKS <= timedelta(minutes=45)  # type: ignore[operator]
+
+
+def test_whoever_works_for_bots_lets_them_stay_known_and_writes_that_seldom(clean: Services, api: FakeApi) -> None:
+    many_bots(clean, api.url, 4)
+    clean.superuser(
+        "INSERT INTO bot_health (bot_id, customer_id, contacted_at) SELECT id, 1,"
+        " now() - id * interval '20 min' FROM bots WHERE id < 4"
+    )
+    renew_contacts([1, 3])
+    assert clean.superuser(
+        "SELECT bot_id, round(extract(epoch FROM now() - contacted_at) / 60) FROM bot_health ORDER BY 1"
+    ) == [(1, 20), (2, 40), (3, 0)]

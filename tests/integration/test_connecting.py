@@ -1,26 +1,34 @@
 """Connecting bots, and changing what they are known by, while people write: no update is lost or mixed up."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis.asyncio
+from telegram.error import TimedOut
 
+from botyard.bots import first_contact
 from botyard.bots.adding import AlreadyHere, replace_token
+from botyard.bots.asking import TokenRefused, Unreachable
 from botyard.bots.connecting import connect_bot, rotate_secret
 from botyard.bots.doors import BOTH_VALID
+from botyard.bots.reconciling import Reconciler
 from botyard.bots.registry import forget_left, polled_bots
 from botyard.bots.services import NewBot, add_bot
 from botyard.bots.steps import Step
+from botyard.bots.webhooks import Changed, asking_as, connection_of, renew_secret, set_webhook
 from botyard.errors import InputError
 from botyard.polling import Poller
 from botyard.settings import Settings
 from botyard.telegram.request import AiohttpRequest
 from tests.factories import FakeTickets
 from tests.integration.doorway import Doorway, doorway
+from tests.integration.fake_api import FakeApi, error
 from tests.services import Services
 from tests.unit.simulator.process import BOT, TOKEN, Client, Process, eventually
 
@@ -145,6 +153,95 @@ async def test_an_earlier_secret_is_taken_until_telegram_was_told_the_new_one(st
     assert 401 not in stage.door.answers
 
 
+class LostAnswers(AiohttpRequest):
+    """Telegram hears of a webhook, or does not; in both cases no answer comes."""
+
+    arrives = True
+
+    async def do_request(self, url: str, *others: Any, **more: Any) -> tuple[int, bytes]:
+        if not url.endswith("setWebhook"):
+            return await super().do_request(url, *others, **more)
+        if self.arrives:
+            await super().do_request(url, *others, **more)
+        raise TimedOut
+
+
+async def test_a_secret_of_which_telegram_may_have_heard_is_told_again_and_not_replaced(stage: Stage) -> None:
+    await stage.add()
+    losing = LostAnswers(5)
+    try:
+        for arrives in (True, False):
+            losing.arrives = arrives
+            with pytest.raises(Unreachable):
+                await rotate_secret(stage.id, losing, stage.settings)
+    finally:
+        await losing.close()
+    stage.door.intakes.forget(stage.id)
+    async with stage.traffic(BOT) as written:
+        pass
+    await eventually(lambda: stage.all_came(written))
+    assert set(stage.door.answers) == {200}
+
+
+async def test_a_secret_that_no_key_opens_any_more_is_replaced_though_telegram_was_not_told(stage: Stage) -> None:
+    await stage.add()
+    assert renew_secret(stage.id)
+    query = "SELECT secret_hash FROM bot_identities"
+    before = stage.rows(query)
+    assert renew_secret(stage.id)
+    assert stage.rows(query) == before
+    # The id of the key stands in these bytes.
+    stage.rows("UPDATE bot_secrets SET sealed = set_byte(sealed, 1, (get_byte(sealed, 1) + 1) % 256)"
+               " WHERE name LIKE 'webhook:%' RETURNING 1")  # fmt: skip
+    assert renew_secret(stage.id)
+    assert stage.rows(query) != before
+
+
+@pytest.mark.parametrize("status", ["active", "inactive"])
+async def test_a_bot_that_telegram_does_not_know_is_connected_and_disconnected_by_permit_only(
+    stage: Stage, status: str, monkeypatch: pytest.MonkeyPatch, raw_valkey: "redis.Redis"
+) -> None:
+    await stage.add()
+    monkeypatch.setattr(first_contact, "PATIENCE_SECONDS", 0.0)
+    raw_valkey.zadd("by:first:127.0.0.1", {"somebody": time.time() * 1000})
+    limited = stage.settings.model_copy(update={"first_contacts": "127.0.0.1=1/1"})
+    await connect_bot(stage.id, stage.request, limited)
+    await rotate_secret(stage.id, stage.request, limited)
+    stage.rows(f"UPDATE bots SET status = '{status}' RETURNING 1")  # noqa: S608
+    stage.rows("UPDATE bot_health SET contacted_at = now() - interval '3 hours' RETURNING 1")
+    with pytest.raises(Unreachable, match="Too many bots"):
+        await connect_bot(stage.id, stage.request, limited)
+    if status == "active":
+        with pytest.raises(Unreachable, match="Too many bots"):
+            await rotate_secret(stage.id, stage.request, limited)
+    assert stage.rows("SELECT contacted_at < now() - interval '2 hours' FROM bot_health") == [(True,)]
+
+
+async def test_a_bot_whose_token_is_refused_while_it_is_connected_is_stopped(stage: Stage) -> None:
+    await stage.add()
+    await stage.client.post("/sim/bots", token=f"{BOT}:fresh", username="demo_bot", name="Demo")
+    with pytest.raises(TokenRefused):
+        await connect_bot(stage.id, stage.request, stage.settings)
+    assert stage.rows("SELECT status FROM bots") == [("error",)]
+    assert stage.rows("SELECT state, reason FROM bot_health") == [("trouble", "token")]
+
+
+async def test_what_is_wrong_with_the_address_is_not_said_of_the_token(stage: Stage, api: FakeApi) -> None:
+    await stage.add()
+    stage.rows(f"UPDATE bots SET api_url = '{api.url}' RETURNING 1")  # noqa: S608
+    forget = "UPDATE bot_health SET contacted_at = NULL RETURNING 1"
+    stage.rows(forget)
+    taking = stage.settings.model_copy(update={"take_over": True})
+    with pytest.raises(InputError, match="PUBLIC_URL: is not set"):
+        await connect_bot(stage.id, stage.request, taking)
+    answered = "SELECT reason, contacted_at IS NOT NULL FROM bot_health"
+    assert stage.rows(answered) == [("connecting", False)], "Telegram was not asked"
+    api.script = [error(400, "Bad Request: bad webhook: IP address is reserved")]
+    with pytest.raises(InputError, match=r"^webhook: is not accepted by Telegram .*reserved.* Look at PUBLIC_URL"):
+        await connect_bot(stage.id, stage.request, taking, base="http://10.0.0.1")
+    assert stage.rows(answered) == [("connecting", True)]
+
+
 async def test_a_new_token_of_the_same_bot_takes_effect_under_traffic(stage: Stage) -> None:
     await stage.add()
     fresh = f"{BOT}:CCCC"
@@ -173,6 +270,24 @@ async def test_another_telegram_bot_takes_the_place_of_the_earlier_whose_updates
     assert stage.rows("SELECT b.telegram_id, b.public_id = i.public_id, b.username FROM bots b"
                       " JOIN bot_identities i USING (telegram_id)") == [(OTHER, True, "other_bot")]  # fmt: skip
     assert len({public_id for (public_id,) in stage.rows("SELECT public_id FROM bot_identities")}) == 2
+
+
+async def test_a_check_under_way_does_not_give_the_earlier_telegram_bot_the_door_of_the_new_one(stage: Stage) -> None:
+    await stage.add()
+    earlier = connection_of(stage.id)
+    assert earlier is not None
+    asking = asking_as(earlier, stage.request)
+    await replace_token(stage.id, OTHER_TOKEN, stage.request, stage.settings)
+    await connect_bot(stage.id, stage.request, stage.settings)
+    with pytest.raises(Changed):
+        await set_webhook(asking, stage.id, stage.door.url, None, "rotated")
+    async with redis.asyncio.Redis.from_url(stage.settings.require("redis_url")) as client:
+        found = await Reconciler(stage.request, client, stage.settings).look_at(replace(earlier, untold=True))
+    assert (found.state, found.reason) == ("warning", "changed")
+    async with stage.traffic(BOT, OTHER) as written:
+        pass
+    await eventually(lambda: stage.all_came(written))
+    assert set(stage.door.answers) == {200}
 
 
 async def test_a_bot_may_become_the_one_again_that_it_was(stage: Stage) -> None:

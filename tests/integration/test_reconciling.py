@@ -1,5 +1,6 @@
 """What Telegram has of a bot is brought to what it should be, and what is wrong is told once, in words."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -137,6 +138,43 @@ async def test_a_bot_api_that_knows_not_all_kinds_of_updates_is_told_once_and_no
     assert [call.method for call in api.calls].count("setWebhook") == 1
 
 
+async def test_other_kinds_of_updates_are_asked_for_again_until_telegram_was_told(stage: Stage) -> None:
+    before = await stage.info()
+    for _ in range(2):
+        # What somebody else sets is set right as often as it is wrong.
+        await stage.client.call("setWebhook", url=stage.own_url(), allowed_updates=["poll"])
+        await stage.client.post("/sim/faults", fault="500", methods=["setWebhook"])
+        assert (await stage.check()).reason == "away"
+        await stage.client.post("/sim/faults", fault="off")
+        assert (await stage.check()).state == "ok"
+        assert await stage.info() == before
+        await stage.check()
+
+
+async def test_a_refusal_that_lasts_after_the_secret_was_told_is_a_trouble_and_what_waits_is_counted(
+    stage: Stage, api: FakeApi
+) -> None:
+    shown = {
+        **await stage.info(), "pending_update_count": 500, "last_error_date": time.time() - 20,
+        "last_error_message": "Wrong response from the webhook: 401 Unauthorized",
+    }  # fmt: skip
+    stage.sql(f"UPDATE bots SET api_url = '{api.url}' RETURNING 1")  # noqa: S608
+    stage.settings = stage.settings.model_copy(update={"simulator_port": int(api.url.rpartition(":")[2])})
+
+    async def refusing(request: web.Request, _: dict[str, Any]) -> web.Response:
+        me = {"id": BOT, "username": "demo_bot", "first_name": "Demo"}
+        return web.json_response({"ok": True, "result": me if request.path.endswith("getMe") else shown})
+
+    api.refusing[0] = refusing
+    assert (await stage.check()).says == "Telegram did not know the present secret of its webhook. It was set."
+    assert stage.sql("SELECT pending FROM bot_health") == [(500,)]
+    for _ in range(3):
+        found = await stage.check()
+        assert (found.state, found.reason) == ("trouble", "deliveries")
+        assert "let /webhook/ through" in found.remedy
+    assert [call.method for call in api.calls].count("setWebhook") == 1
+
+
 async def test_a_token_that_was_changed_while_it_was_asked_about_stops_nothing(stage: Stage, api: FakeApi) -> None:
     stage.sql(f"UPDATE bots SET api_url = '{api.url}' RETURNING 1")  # noqa: S608
 
@@ -229,9 +267,17 @@ async def test_a_day_of_peace_lets_a_theft_be_forgotten_and_so_does_reclaiming(s
         await stage.client.call("setWebhook", url=THIEF)
         await stage.check()
     assert (await stage.info())["url"] == THIEF
-    await connect_bot(stage.id, stage.request, stage.settings, proving=False)
+    await connect_bot(stage.id, stage.request, stage.settings, proving=False, take_over=True)
     assert (await stage.info())["url"] == stage.own_url()
     assert stage.sql("SELECT thefts, take_back_at FROM bot_health") == [(0, None)]
+
+
+async def test_a_paused_bot_with_a_revoked_token_is_stopped_and_its_pause_remembered(stage: Stage) -> None:
+    stage.sql("UPDATE bots SET status = 'paused' RETURNING 1")
+    await stage.client.post("/sim/bots", token=f"{BOT}:fresh", username="demo_bot", name="Demo")
+    assert (await stage.check()).reason == "token"
+    ((status, reason),) = stage.sql("SELECT status, status_reason FROM bots")
+    assert (status, reason.endswith("; it was paused before")) == ("error", True)
 
 
 async def test_a_revoked_token_stops_the_bot_at_once_and_sends_nothing(stage: Stage) -> None:

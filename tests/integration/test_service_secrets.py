@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telegram import Update
 from telegram.ext import MessageHandler, filters
 from typer.testing import CliRunner
 
 from botyard.bots.configuring import configure
+from botyard.bots.giving import given_to
+from botyard.bots.kinds import wanted_updates
 from botyard.bots.service_secrets import list_secrets, remove_secret, set_secret
 from botyard.cli import app
 from botyard.errors import InputError
@@ -45,6 +48,21 @@ def leaky(application: Any, secrets: Mapping[str, str]) -> None:
     raise ValueError(f"{secrets['API_KEY']} is no good key")
 
 
+def parsing(application: Any, secrets: Mapping[str, str]) -> None:
+    """Takes its secret apart while it is built."""
+    account = json.loads(secrets["ACCOUNT"])
+
+    async def answer(update: Any, _: Any) -> None:
+        await update.effective_message.reply_text(account["name"])
+
+    application.add_handler(MessageHandler(filters.ALL, answer))
+
+
+def broken(application: Any) -> None:
+    """Breaks without any secret."""
+    raise ValueError(application)
+
+
 @pytest.fixture(autouse=True)
 def unseen() -> None:
     SEEN.clear()
@@ -60,7 +78,7 @@ def logs(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[String
 
 
 def nowhere(services: Services, *texts: str) -> None:
-    for text in (in_the_database(services), in_redis(services), *texts):
+    for text in (in_the_database(services), in_redis(services.redis_url), *texts):
         assert SECRET not in text
         assert SECRET.encode().hex() not in text
 
@@ -129,6 +147,19 @@ def test_names_are_listed_without_secrets_and_without_the_bots_own(settings: Set
     assert [line.name for line in list_secrets("test_bot")] == ["A.key-2", "B_KEY"]
 
 
+async def test_a_kind_that_takes_its_secret_apart_can_be_added_and_works(yard: Rig, api: FakeApi) -> None:
+    bot = make_bot(kind="tests.integration.test_service_secrets:parsing", api_url=api.url)
+    everything = sorted(map(str, Update.ALL_TYPES))
+    assert wanted_updates(bot.kind) == everything, "the secret comes after the bot"
+    set_secret("test_bot", "ACCOUNT", '{"name": "Ann"}')
+    assert wanted_updates(bot.kind, bot.id) == everything
+    await yard.give(bot, message(1))
+    await yard.settle()
+    assert api.texts == ["Ann"]
+    with pytest.raises(InputError, match="cannot be built"):
+        wanted_updates("tests.integration.test_service_secrets:broken")
+
+
 @pytest.mark.parametrize("name", ["", "1a", "a b", "token:5", "a" * 65, "ä", "a\n"])
 def test_what_is_no_name_is_refused(settings: Settings, name: str) -> None:
     make_bot()
@@ -154,14 +185,15 @@ def test_what_is_not_there_cannot_be_removed(settings: Settings) -> None:
 
 
 def test_the_command_reads_a_secret_from_standard_input_and_shows_none(settings: Settings, clean: Services) -> None:
-    make_bot()
+    bot = make_bot()
     assert settings
     botyard = str(Path(sys.executable).parent / "botyard")
     ran = subprocess.run(
         [botyard, "bot", "secret", "set", "test_bot", "API_KEY"],
-        input=f"{SECRET}\n", capture_output=True, text=True, check=False,
+        input=f"{SECRET}\r\n\n", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+    assert given_to(bot.id).secrets() == {"API_KEY": SECRET}, "without the ends of lines behind it"
     nowhere(clean, ran.stdout, ran.stderr)
     listed = CliRunner().invoke(app, ["bot", "secret", "list", "test_bot", "--json"], catch_exceptions=False)
     (line,) = json.loads(listed.stdout)

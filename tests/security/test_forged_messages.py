@@ -129,7 +129,8 @@ def test_a_pickled_message_is_refused_and_counted_and_executes_nothing(worker: W
 
 
 RUBBISH = (
-    b"[" * 200_000, envelope(b"[" * 200_000, "updates", task=PROCESS_UPDATES, id="1"), b"garbage", b"{}", b"[]", b"null", b"\xff\xfe", b'{"properties": {}}', b'{"body": "!", "properties": 5}',
+    b"[" * 200_000, envelope(b"[" * 200_000, "updates", task=PROCESS_UPDATES, id="1"),
+    b"garbage", b"{}", b"[]", b"null", b"\xff\xfe", b'{"properties": {}}', b'{"body": "!", "properties": 5}',
     json.dumps({"body": "x", "headers": 5, "properties": {"delivery_tag": "t", "delivery_info": {}}}).encode(),
     envelope(b"{}", "updates"), envelope(b"5", "updates"), envelope(b"", "updates"), envelope(b"[]", "updates", task=5),
     envelope(b"nonsense", "updates", task=PROCESS_UPDATES, id="1"),

@@ -212,6 +212,24 @@ def test_who_only_looks_at_a_kind_shows_it_no_secret() -> None:
     assert list(Unopened()) == []
 
 
+def refusing(_: Any, secrets: Mapping[str, str]) -> None:
+    raise ValueError(SEEN["words"].format(secrets["KEY"]))
+
+
+@pytest.mark.parametrize("words", ["bad key {}", "bad key {!r}", "{} is bad", "bad key {}: look at it"])
+@pytest.mark.parametrize(
+    "secret",
+    ["sk-canary-CANARY", "sk-canary-CANARY\r", "\tsk-canary-CANARY ", "sk-canary-CANARY\nsk-canary-2",
+     "sk-canary-1\r\nsk-canary-2\r\n", "{\n  sk-canary-CANARY\n}", "sk-canary-CANARY.", "sk-canary\\CANARY", "canary"],
+)  # fmt: skip
+def test_no_line_of_a_secret_stands_in_an_error(secret: str, words: str) -> None:
+    SEEN["words"] = words
+    with pytest.raises(InputError, match="cannot be built") as refused:
+        look_at(f"{__name__}:refusing", Given(secrets=lambda: {"KEY": secret}))
+    assert "canary" not in str(refused.value).lower()
+    assert "***" in str(refused.value) or secret.startswith("{")
+
+
 def test_a_kind_without_parameters_is_called_as_ever() -> None:
     look_at(f"{__name__}:nothing")
     assert SEEN == {"called": True}

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from sqlalchemy import text
 
+from botyard.bots.health import renew_contacts
 from botyard.bots.registry import ServedBot
 from botyard.sync import get_sync
 from db.engine import get_engine
@@ -73,3 +74,5 @@ def write() -> None:
             for key, counts in counted.items():
                 _counted[key].update(counts)
         raise
+    # Who sends is answered by Telegram: that is no first contact.
+    renew_contacts({bot for (bot, _), counts in counted.items() if counts["sent"]})

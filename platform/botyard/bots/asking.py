@@ -18,7 +18,11 @@ _NEVER_WAS: Final = "not found"
 _NOT_THE_BOT_API: Final = "parsing the server response"
 
 
-class TokenRefused(InputError):
+class Refused(InputError):
+    """Telegram has answered, and refuses what was asked for."""
+
+
+class TokenRefused(Refused):
     """Telegram does not accept the token: it was revoked, or there never was such a one."""
 
 
@@ -40,12 +44,17 @@ class Asking:
     api_url: str
     token: str = field(repr=False)
 
+    @property
+    def telegram_id(self) -> int:
+        """The Telegram bot whose token it is: a token begins with its number."""
+        return int(self.token.partition(":")[0])
+
     async def call(self, method: str, **params: Any) -> Any:
         """The answer to one call.
 
         Raises:
             TokenRefused: the token is not accepted.
-            InputError: what was asked for is refused.
+            Refused: what was asked for is refused.
             Unreachable: there is no answer, or none of a Bot API's, or it asks to wait.
         """
         try:
@@ -78,5 +87,9 @@ def _refused_token(error: InvalidToken) -> TokenRefused:
     return TokenRefused("token", f"is not accepted by Telegram: {why}.", remedy)
 
 
-def _refused(method: str, error: TelegramError) -> InputError:
-    return InputError("token", f"could not be checked: {method} failed ({redact(error.message)}).", "Try again later.")
+def _refused(method: str, error: TelegramError) -> Refused:
+    if method == "setWebhook":
+        remedy = "Look at PUBLIC_URL: Telegram must be able to reach that address."
+        return Refused("webhook", f"is not accepted by Telegram ({redact(error.message)}).", remedy)
+    field = "webhook" if "Webhook" in method else "token"
+    return Refused(field, f"could not be checked: {method} failed ({redact(error.message)}).", "Try again later.")

@@ -16,7 +16,7 @@ from redis.exceptions import LockError, RedisError
 from sqlalchemy import text
 
 from botyard.bots.asking import Unreachable
-from botyard.bots.first_contact import FirstContacts, is_known
+from botyard.bots.first_contact import KNOWN_FOR, FirstContacts, is_known
 from botyard.bots.health import Verdict, note
 from botyard.bots.reconciling import Reconciler
 from botyard.bots.registry import forget_left
@@ -30,9 +30,9 @@ from db.engine import DATABASE_TROUBLE, get_sessions
 log = structlog.get_logger(__name__)
 
 FEW: Final = 1000
-"""Up to so many bots each is checked at every tick."""
-_TICKS: Final = 8
-"""In so many ticks all of more bots are: in two thirds of an hour, so that Telegram knows each when its turn comes."""
+"""Up to so many bots each is checked every five minutes."""
+_TICKS: Final = 40
+"""In so many ticks, a minute each, all of more bots are: so Telegram still knows each when its turn comes."""
 _SIDE_BY_SIDE: Final = 32
 _SECONDS: Final = 45.0
 _LEASE: Final = "by:checks"
@@ -44,9 +44,11 @@ _AWAY: Final = "by:api_away"
 
 # Those whose updates have stopped go first, beside those that have not been looked at for longest: `usual` is ten times
 # the time between two updates of yesterday. A bot that is switched off is of interest as long as it has a webhook.
+# Each Bot API has places of its own, and so have the bots that it does not know: where one has to wait for it or for a
+# permit, those behind it are of its own kind.
 _DUE: Final = text("""
-WITH known AS (
-  SELECT b.id, h.checked_at, h.next_check,
+WITH found AS (
+  SELECT b.id, b.api_url, h.checked_at, h.next_check, coalesce(h.contacted_at > now() - :known_for, false) AS known,
          coalesce(u.received_at < now() - usual.time, false) AS silent,
          coalesce(h.pending > 0 OR h.state = 'trouble', false) AS stopped
     FROM bots b LEFT JOIN bot_health h ON h.bot_id = b.id
@@ -58,17 +60,15 @@ WITH known AS (
        ORDER BY i.update_id DESC LIMIT 1) u ON d.updates IS NOT NULL
    WHERE b.removal_began IS NULL
      AND (b.status IN ('active', 'paused', 'maintenance') OR b.status = 'inactive' AND h.webhook_host IS NOT NULL)
+), placed AS (
+  SELECT id, known, row_number() OVER (PARTITION BY api_url, known ORDER BY
+           stopped OR silent OR coalesce(checked_at < now() - interval '45 min', true) DESC,
+           checked_at NULLS FIRST, id) AS place
+    FROM found
+   WHERE next_check IS NULL OR next_check <= now()
+      OR silent AND coalesce(checked_at <= now() - interval '270 s', true)
 )
-SELECT id FROM known
- WHERE next_check IS NULL OR next_check <= now() OR silent AND coalesce(checked_at <= now() - interval '270 s', true)
- ORDER BY stopped OR silent OR coalesce(checked_at < now() - interval '45 min', true) DESC, checked_at NULLS FIRST, id
- LIMIT :most
-""")
-
-_PUT_OFF: Final = text("""
-INSERT INTO bot_health (bot_id, customer_id, next_check)
-SELECT id, customer_id, now() + interval '270 s' + random() * interval '30 min' FROM bots WHERE id = ANY(:bots)
-    ON CONFLICT (bot_id) DO UPDATE SET next_check = excluded.next_check
+SELECT id FROM placed WHERE place <= :most ORDER BY known DESC, place, id
 """)
 
 
@@ -88,10 +88,12 @@ class Round:
 
 
 class _Host:
-    """How one Bot API has answered in this round."""
+    """How one Bot API has answered in this round, and whether it may hear of more bots."""
 
     def __init__(self) -> None:
         self.answered = False
+        self.full = False
+        """There are no more permits for now."""
         self.streak = 0
         """How often in a row it has not."""
         self.says = ""
@@ -118,7 +120,6 @@ class Checker:
         self._request, self._settings = request, settings
         self._hosts: dict[str, _Host] = {}
         self._round = Round()
-        self._later: list[int] = []
 
     async def check_due(self) -> Round | None:
         """Check the bots whose turn it is; nothing if another process is at it.
@@ -133,9 +134,6 @@ class Checker:
             due, many = await asyncio.to_thread(due_bots)
             await self._check_all(reconciler, due, many=many)
             await self._end_round()
-            if many:
-                # Those that have to wait must not stand before the others at every tick.
-                await asyncio.to_thread(put_off, self._later)
             await asyncio.to_thread(forget_left)
         finally:
             try:
@@ -186,8 +184,8 @@ class Checker:
         if bot is None:
             return
         host = self._hosts.setdefault(bot.api_url, _Host())
-        if host.away or (not is_known(bot.contacted_at) and await self._contacts.permit(bot.api_url)):
-            self._later.append(bot_id)
+        if host.away or not (is_known(bot.contacted_at) or await self._may_begin(bot.api_url, host)):
+            self._round.later += 1
             return
         try:
             found = await reconciler.look_at(bot)
@@ -199,6 +197,12 @@ class Checker:
         if found.answered:
             host.answered, host.streak = True, 0
         await self._note(bot, found, many=many)
+
+    async def _may_begin(self, api_url: str, host: _Host) -> bool:
+        """Whether the Bot API may hear of one more bot that it does not know."""
+        # Whoever asks in vain once is not served sooner by asking for each.
+        host.full = host.full or bool(await self._contacts.permit(api_url))
+        return not host.full
 
     async def _note(self, bot: Connection, found: Verdict, *, many: bool) -> None:
         well = found.state == "ok"
@@ -212,12 +216,11 @@ class Checker:
         for api_url, host in self._hosts.items():
             if host.away or (host.waiting and not host.answered):
                 self._round.away[host_of(api_url)] = host.says
-                self._later += [bot_id for bot_id, _ in host.waiting]
+                self._round.later += len(host.waiting)
                 continue
             for bot_id, found in host.waiting:
                 await asyncio.to_thread(note, bot_id, found, _SOON)
                 self._round.checked[found.state] += 1
-        self._round.later = len(self._later)
         before = {str(key, "utf-8") for key in await self._redis.hkeys(_AWAY)}  # type: ignore[arg-type]
         for name, says in self._round.away.items():
             if name not in before:
@@ -239,13 +242,7 @@ def due_bots() -> tuple[list[int], bool]:
     with get_sessions("system")() as session:
         count = session.execute(text("SELECT count(*) FROM bots")).scalar_one()
         most = count if count <= FEW else -(-count // _TICKS)
-        return list(session.scalars(_DUE, {"most": most})), count > FEW
-
-
-def put_off(bots: list[int]) -> None:
-    """Let these bots wait for half an hour at most, not all for the same time."""
-    with get_sessions("system").begin() as session:
-        session.execute(_PUT_OFF, {"bots": bots})
+        return list(session.scalars(_DUE, {"most": most, "known_for": KNOWN_FOR})), count > FEW
 
 
 @asynccontextmanager

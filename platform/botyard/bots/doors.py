@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from botyard.vault.sealed import webhook_of
+from botyard.vault.keys import keyring
+from botyard.vault.sealed import SealedSecret, webhook_of
 from botyard.vault.sealing import keep_secret
 from db.engine import get_sessions
-from db.models import Bot, BotIdentity
+from db.models import Bot, BotIdentity, BotSecret
 
 BOTH_VALID: Final = timedelta(hours=1)
 """For so long the earlier secret is taken after Telegram was told the new one: what is under way still shows it."""
@@ -69,7 +70,8 @@ def proof_of(secret_hash: bytes, nonce: str) -> str:
 def renew_door(session: Session, bot: Bot, telegram_id: int) -> str:
     """Give an identity of a bot a fresh secret, and a door if it has none.
 
-    The secret before it stays valid until Telegram was told the new one, and an hour longer (`note_told`).
+    The secret before it stays valid until Telegram was told the new one, and an hour longer (`note_told`). Until then
+    there is no third: Telegram may have heard of the new one though its answer was lost.
 
     Args:
         session: of the system role; the identity's row is locked until its end.
@@ -85,15 +87,22 @@ def renew_door(session: Session, bot: Bot, telegram_id: int) -> str:
         session.add(identity)
     if identity.public_id is None:
         _take_from_row(identity, bot)
-    # Two changes before Telegram hears of one: what it shows is still the first.
-    if identity.secret_hash is not None and not is_untold(identity):
-        identity.previous_secret_hash, identity.previous_until = identity.secret_hash, None
-    secret = secrets.token_urlsafe(32)
-    identity.secret_hash, identity.secret_since = sha256(secret.encode()).digest(), datetime.now(UTC)
-    keep_secret(session, bot, webhook_of(telegram_id), secret)
+    if not is_untold(identity) or not _can_be_told(session, bot, telegram_id):
+        if identity.secret_hash is not None and not is_untold(identity):
+            identity.previous_secret_hash, identity.previous_until = identity.secret_hash, None
+        secret = secrets.token_urlsafe(32)
+        identity.secret_hash, identity.secret_since = sha256(secret.encode()).digest(), datetime.now(UTC)
+        keep_secret(session, bot, webhook_of(telegram_id), secret)
     session.flush()
     assert identity.public_id is not None  # noqa: S101 - given above
     return identity.public_id
+
+
+def _can_be_told(session: Session, bot: Bot, telegram_id: int) -> bool:
+    """Whether the present secret is there, and a key that opens it."""
+    kept = session.get(BotSecret, (bot.id, webhook_of(telegram_id)))
+    key_id = None if kept is None else SealedSecret(bot.id, kept.name, bytes(kept.sealed)).key_id
+    return key_id is not None and keyring().find(key_id) is not None
 
 
 def _take_from_row(identity: BotIdentity, bot: Bot) -> None:

@@ -70,3 +70,20 @@ class FirstContacts:
                 )
                 raise Unreachable(words, wait)
             await asyncio.sleep(wait)
+
+
+async def introduce(api_url: str, contacted_at: datetime | None, settings: Settings) -> None:
+    """Wait a moment for a permit to ask about a bot, unless Telegram knows it: before the first call for it.
+
+    Args:
+        api_url: the Bot API that is to be asked.
+        contacted_at: when it last answered for the bot.
+        settings: the limits, and where the budget stands.
+
+    Raises:
+        Unreachable: there is none in the next seconds; it says when.
+    """
+    if is_known(contacted_at):
+        return
+    async with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+        await FirstContacts(redis, settings).wait(api_url)

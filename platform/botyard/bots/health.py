@@ -1,11 +1,12 @@
 """What is known of a bot's health: its last check in words, and who is told when it changes. See docs/bots.md."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -26,10 +27,16 @@ _REMEDIES: Final = (
     ("resolve", "The name in PUBLIC_URL is not known to the DNS."),
     ("connection refused", "Nothing listens at that address: is the web process running, is the proxy right?"),
     ("timed out", "Telegram does not reach that address: look at the firewall and the proxy."),
-    ("401", "Telegram shows a secret that is not taken here: the next check tells it the present one."),
+    ("401", "Telegram was told its secret; a proxy that asks for a password must let /webhook/ through without one."),
     ("404", "The proxy does not hand /webhook/ on to the web process."),
     ("503", "The web process cannot take updates: see `botyard doctor`."),
 )
+
+# Whoever works for a bot says so often; its row is written twice an hour at most.
+_RENEW: Final = text("""
+UPDATE bot_health SET contacted_at = now()
+ WHERE bot_id = ANY(:bots) AND (contacted_at IS NULL OR contacted_at < now() - interval '30 min')
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,12 @@ def health_row(session: Session, bot: Bot) -> BotHealth:
     row = session.get(BotHealth, bot.id, with_for_update=True, populate_existing=True)
     assert row is not None  # noqa: S101 - made above
     return row
+
+
+def renew_contacts(bots: Collection[int]) -> None:
+    """Telegram has just answered for the tokens of these bots, outside of a check: it knows them for another hour."""
+    with get_sessions("system").begin() as session:
+        session.execute(_RENEW, {"bots": sorted(bots)})
 
 
 def note(bot_id: int, verdict: Verdict, next_check: timedelta | None = None) -> None:

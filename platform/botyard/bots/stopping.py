@@ -19,9 +19,13 @@ REFUSED: Final = (
     "Telegram refuses its token (401): it was revoked or replaced. Give its present token to `botyard bot add`"
 )
 
+PAUSED: Final = "; it was paused before"
+"""The end of the reason for which a paused bot was stopped."""
+_STOPPABLE: Final = ("active", "maintenance", "paused")
+
 
 def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
-    """Stop a bot until somebody mends it: its updates and its sends wait.
+    """Stop a bot until somebody mends it: its updates and its sends wait. Of a paused one the reason says that it was.
 
     Args:
         bot_id: the bot's row.
@@ -33,8 +37,10 @@ def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
     """
     with get_sessions("system").begin() as session:
         bot = session.get(Bot, bot_id, with_for_update=True)
-        if bot is None or bot.config_version != config_version or bot.status not in ("active", "maintenance"):
+        if bot is None or bot.config_version != config_version or bot.status not in _STOPPABLE:
             return False
+        if bot.status == "paused":
+            reason = f"{reason}{PAUSED}"
         bot.status, bot.status_reason, bot.status_since = "error", reason, datetime.now(UTC)
         bot.config_version += 1
         record(session, bot, BotStopped("error", reason))

@@ -25,6 +25,14 @@ CONNECTIONS: Final = 40
 _MOST_TIMES: Final = 5
 
 
+class Changed(InputError):
+    """The bot became another one at Telegram while it was worked on: whoever changed it connects it."""
+
+    def __init__(self) -> None:
+        super().__init__("bot", "was given another token meanwhile.", "Try again.")
+        self.args = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A bot as far as its connection to Telegram goes, as the database has it now."""
@@ -107,10 +115,14 @@ async def set_webhook(asking: Asking, bot_id: int, base: str, allowed: list[str]
         the secret that Telegram knows now.
 
     Raises:
+        Changed: the bot is another one at Telegram now, and this token's webhook is none of ours to set.
         TokenRefused, InputError, Unreachable: as `Asking.call`; or its secret cannot be opened.
     """
     for _ in range(_MOST_TIMES):
         bot = await asyncio.to_thread(_with_secret, bot_id)
+        # Its door and its secret are of the row as it is now; the token may be of what it was before.
+        if bot.telegram_id != asking.telegram_id:
+            raise Changed
         assert bot.secret is not None  # noqa: S101 - it was given one
         secret = await asyncio.to_thread(open_sealed, bot.secret)
         wanted = {} if allowed is None else {"allowed_updates": allowed}
@@ -154,7 +166,7 @@ def renew_secret(bot_id: int, older_than: datetime | None = None) -> bool:
         return True
 
 
-async def delete_webhook(asking: Asking, telegram_id: int) -> None:
+async def delete_webhook(asking: Asking) -> None:
     """Let the updates of a bot wait at Telegram; none is dropped."""
     await asking.call("deleteWebhook", drop_pending_updates=False)
-    await asyncio.to_thread(note_told, telegram_id, None)
+    await asyncio.to_thread(note_told, asking.telegram_id, None)
