@@ -16,7 +16,7 @@ import aiohttp
 from redis import Redis
 
 from benchmarks.fairness import FIGURES
-from botyard.bots.checking import checker
+from botyard.bots.health.checking import checker
 from botyard.manager import BotManager
 from botyard.settings import get_settings
 from botyard.sync import get_sync

@@ -2,10 +2,10 @@
 
 import structlog
 
-from botyard.bots.adding import CONNECT_BOT
-from botyard.bots.asking import Unreachable
-from botyard.bots.checking import checker
-from botyard.bots.connecting import connect_bot as connect
+from botyard.bots.connection.adding import CONNECT_BOT
+from botyard.bots.connection.asking import Unreachable
+from botyard.bots.connection.connecting import connect_bot as connect
+from botyard.bots.health.checking import checker
 from botyard.errors import InputError
 from botyard.settings import get_settings
 from botyard.telegram.request import AiohttpRequest

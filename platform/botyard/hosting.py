@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from botyard.bots.giving import given_to
+from botyard.bots.configuration.giving import given_to
 from botyard.bots.registry import ServedBot
 from botyard.chats.moving import move
 from botyard.direct_calls import DirectCalls

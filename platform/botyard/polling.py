@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from botyard.bots import poll_state
-from botyard.bots.first_contact import FirstContacts, is_known
-from botyard.bots.health import renew_contacts
+from botyard.bots.connection.first_contact import FirstContacts, is_known
+from botyard.bots.health.verdicts import renew_contacts
 from botyard.bots.kinds import wanted_updates
 from botyard.bots.poll_state import PollState, Reason, now_ms
 from botyard.bots.registry import PolledBot, end_leaving, polled_bots, version_with

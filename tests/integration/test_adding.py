@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from botyard.bots import adding
-from botyard.bots.adding import AlreadyHere, Registered, register_bot, replace_token
-from botyard.bots.asking import TokenRefused
+from botyard.bots.connection import adding
+from botyard.bots.connection.adding import AlreadyHere, NewBot, Registered, register_bot, replace_token
+from botyard.bots.connection.asking import TokenRefused, Unreachable
+from botyard.bots.connection.connecting import add_bot
 from botyard.bots.overview import BotDetails, details
 from botyard.bots.registry import end_leaving, polled_bots
-from botyard.bots.services import NewBot, Unreachable, add_bot
 from botyard.errors import InputError
 from botyard.running.first_polled import is_needed
 from botyard.settings import Settings
@@ -144,7 +144,7 @@ async def test_registering_opens_nothing_and_a_known_bots_earlier_secret_stays_v
 
 
 def test_what_registers_bots_loads_nothing_that_opens_secrets_or_runs_bots() -> None:
-    code = "import sys, json, botyard.bots.adding; print(json.dumps(list(sys.modules)))"
+    code = "import sys, json, botyard.bots.connection.adding; print(json.dumps(list(sys.modules)))"
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1/0"}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert set(json.loads(ran.stdout)) & {"botyard.vault.opening", "botyard.hosting", "telegram.ext", "bots"} == set()

@@ -9,10 +9,10 @@ import pytest
 import redis
 from aiohttp import web
 
-from botyard.bots import checking
-from botyard.bots.checking import Checker, checker, due_bots
-from botyard.bots.health import renew_contacts
-from botyard.bots.webhooks import connection_of
+from botyard.bots.connection.webhooks import connection_of
+from botyard.bots.health import checking
+from botyard.bots.health.checking import Checker, checker, due_bots
+from botyard.bots.health.verdicts import renew_contacts
 from botyard.settings import Settings
 from tests.factories import TELEGRAM_ID, make_bot
 from tests.integration.fake_api import FakeApi, error
@@ -37,7 +37,9 @@ def many_bots(services: Services, api_url: str, count: int) -> None:
 @pytest.fixture(autouse=True)
 def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tokens of a thousand rows made by one statement."""
-    monkeypatch.setattr("botyard.bots.webhooks.open_sealed", lambda secret: f"{secret.name.partition(':')[2]}:AAAA")
+    monkeypatch.setattr(
+        "botyard.bots.connection.webhooks.open_sealed", lambda secret: f"{secret.name.partition(':')[2]}:AAAA"
+    )
 
 
 @asynccontextmanager

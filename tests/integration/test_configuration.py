@@ -13,9 +13,16 @@ from telegram.ext import MessageHandler, MessageReactionHandler, filters
 from typer.testing import CliRunner
 
 from botyard.bots import registry
-from botyard.bots.configuration import UNSET, difference
-from botyard.bots.configuring import ConfigurationConflict, Configured, configuration_of, configure, history, roll_back
-from botyard.bots.giving import given_to
+from botyard.bots.configuration.configuring import (
+    ConfigurationConflict,
+    Configured,
+    configuration_of,
+    configure,
+    history,
+    roll_back,
+)
+from botyard.bots.configuration.giving import given_to
+from botyard.bots.configuration.model import UNSET, difference
 from botyard.bots.kinds import wanted_updates
 from botyard.bots.queues import change_queue
 from botyard.bots.registry import ServedBot

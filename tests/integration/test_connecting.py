@@ -12,16 +12,15 @@ import pytest
 import redis.asyncio
 from telegram.error import TimedOut
 
-from botyard.bots import first_contact
-from botyard.bots.adding import AlreadyHere, replace_token
-from botyard.bots.asking import TokenRefused, Unreachable
-from botyard.bots.connecting import connect_bot, rotate_secret
-from botyard.bots.doors import BOTH_VALID
-from botyard.bots.reconciling import Reconciler
+from botyard.bots.connection import first_contact
+from botyard.bots.connection.adding import AlreadyHere, NewBot, replace_token
+from botyard.bots.connection.asking import TokenRefused, Unreachable
+from botyard.bots.connection.connecting import add_bot, connect_bot, rotate_secret
+from botyard.bots.connection.doors import BOTH_VALID
+from botyard.bots.connection.steps import Step
+from botyard.bots.connection.webhooks import Changed, asking_as, connection_of, renew_secret, set_webhook
+from botyard.bots.health.reconciling import Reconciler
 from botyard.bots.registry import forget_left, polled_bots
-from botyard.bots.services import NewBot, add_bot
-from botyard.bots.steps import Step
-from botyard.bots.webhooks import Changed, asking_as, connection_of, renew_secret, set_webhook
 from botyard.errors import InputError
 from botyard.polling import Poller
 from botyard.settings import Settings

@@ -8,10 +8,11 @@ import pytest
 import redis
 import redis.asyncio
 
-from botyard.bots import first_contact
-from botyard.bots.asking import Unreachable
-from botyard.bots.first_contact import FirstContacts
-from botyard.bots.services import NewBot, add_bot
+from botyard.bots.connection import first_contact
+from botyard.bots.connection.adding import NewBot
+from botyard.bots.connection.asking import Unreachable
+from botyard.bots.connection.connecting import add_bot
+from botyard.bots.connection.first_contact import FirstContacts
 from botyard.errors import InputError
 from botyard.settings import Settings, read_settings
 from botyard.telegram.request import AiohttpRequest

@@ -5,7 +5,7 @@ import pytest
 import redis
 from sqlalchemy import update
 
-from botyard.bots.configuring import configure
+from botyard.bots.configuration.configuring import configure
 from botyard.errors import InputError
 from botyard.manager import METHOD, BotManager
 from botyard.settings import Settings

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from botyard.bots.configuring import configure
+from botyard.bots.configuration.configuring import configure
 from botyard.processing.retention import prune
 from tests.factories import callback, message, until
 from tests.integration.fake_api import FakeApi, error

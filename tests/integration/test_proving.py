@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from botyard.bots import proving
-from botyard.bots.proving import prove
+from botyard.bots.connection import proving
+from botyard.bots.connection.proving import prove
 from tests.integration.fake_api import FakeApi, around, cut, raw, silence
 
 SECRET = "a-webhooks-secret"
@@ -63,7 +63,7 @@ async def test_a_door_that_is_a_moment_old_is_asked_again(api: FakeApi) -> None:
 
         from aiohttp import web
 
-        from botyard.bots.doors import PROBE, proof_of
+        from botyard.bots.connection.doors import PROBE, proof_of
 
         return web.Response(text=proof_of(sha256(SECRET.encode()).digest(), request.headers[PROBE]))
 

@@ -10,11 +10,11 @@ import pytest
 import redis
 from aiohttp import web
 
-from botyard.bots.checking import checker
-from botyard.bots.connecting import connect_bot
-from botyard.bots.doors import webhook_url
-from botyard.bots.health import Verdict
-from botyard.bots.services import NewBot, add_bot
+from botyard.bots.connection.adding import NewBot
+from botyard.bots.connection.connecting import add_bot, connect_bot
+from botyard.bots.connection.doors import webhook_url
+from botyard.bots.health.checking import checker
+from botyard.bots.health.verdicts import Verdict
 from botyard.settings import Settings
 from botyard.telegram.request import AiohttpRequest
 from tests.integration.fake_api import FakeApi, error
@@ -188,7 +188,7 @@ async def test_a_token_that_was_changed_while_it_was_asked_about_stops_nothing(s
 
 
 async def test_a_secret_that_telegram_was_not_told_is_told(stage: Stage) -> None:
-    from botyard.bots.webhooks import renew_secret
+    from botyard.bots.connection.webhooks import renew_secret
 
     assert renew_secret(stage.id)
     assert stage.sql("SELECT previous_until FROM bot_identities") == [(None,)]

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from botyard.bots import adding, removal, routing
+from botyard.bots import removal, routing
+from botyard.bots.connection import adding
+from botyard.bots.connection.adding import NewBot
+from botyard.bots.connection.connecting import add_bot
 from botyard.bots.naming import bot_names, find_bot
 from botyard.bots.overview import set_status
 from botyard.bots.registry import ServedBot, routings
 from botyard.bots.removal import remove_bot
 from botyard.bots.routing import publish, publish_all
-from botyard.bots.services import NewBot, add_bot
 from botyard.errors import InputError
 from botyard.journal import Calls, Journal
 from botyard.keyboards import Keyboards

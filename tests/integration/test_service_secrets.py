@@ -14,10 +14,10 @@ from telegram import Update
 from telegram.ext import MessageHandler, filters
 from typer.testing import CliRunner
 
-from botyard.bots.configuring import configure
-from botyard.bots.giving import given_to
+from botyard.bots.configuration.configuring import configure
+from botyard.bots.configuration.giving import given_to
+from botyard.bots.configuration.service_secrets import list_secrets, remove_secret, set_secret
 from botyard.bots.kinds import wanted_updates
-from botyard.bots.service_secrets import list_secrets, remove_secret, set_secret
 from botyard.cli import app
 from botyard.errors import InputError
 from botyard.settings import Settings

@@ -2,8 +2,8 @@
 
 import pytest
 
-from botyard.bots.connecting import connect_bot
-from botyard.bots.health import Verdict
+from botyard.bots.connection.connecting import connect_bot
+from botyard.bots.health.verdicts import Verdict
 from botyard.errors import InputError
 from tests.integration.test_reconciling import BASE, THIEF, Stage, stage
 

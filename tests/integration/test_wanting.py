@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from telegram.ext import CommandHandler
 
-from botyard.bots import wanting
-from botyard.bots.wanting import known_wanted_of, wanted_of
-from botyard.bots.webhooks import Connection, connection_of
+from botyard.bots.connection import wanting
+from botyard.bots.connection.wanting import known_wanted_of, wanted_of
+from botyard.bots.connection.webhooks import Connection, connection_of
 from botyard.errors import InputError
 from tests.factories import make_bot, until
 from tests.services import Services

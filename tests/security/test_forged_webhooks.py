@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from botyard.bots.doors import proof_of
+from botyard.bots.connection.doors import proof_of
 from botyard.bots.registry import find_intake
 from botyard.web import webhook
 from tests.factories import SECRET, TELEGRAM_ID, make_bot

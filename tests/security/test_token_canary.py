@@ -13,7 +13,9 @@ import structlog
 from redis import Redis
 from telegram.error import TelegramError
 
-from botyard.bots.services import NewBot, Unreachable, add_bot
+from botyard.bots.connection.adding import NewBot
+from botyard.bots.connection.asking import Unreachable
+from botyard.bots.connection.connecting import add_bot
 from botyard.delivery.outbox import Row
 from botyard.errors import InputError
 from botyard.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from botyard.bots.configuration import (
+from botyard.bots.configuration.model import (
     UNSET,
     BotConfig,
     changed,
@@ -147,6 +147,7 @@ def test_all_settings_or_features_at_once_are_json() -> None:
 
 
 def test_configuring_loads_no_bot_and_opens_no_secret() -> None:
-    code = "import json, sys, botyard.bots.configuring, botyard.bots.service_secrets; print(json.dumps([*sys.modules]))"
+    room = "botyard.bots.configuration"
+    code = f"import json, sys, {room}.configuring, {room}.service_secrets; print(json.dumps([*sys.modules]))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
     assert loaded & {"botyard.vault.opening", "botyard.telegram.loading", "telegram", "bots", "tasks"} == set()

@@ -10,7 +10,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from botyard.bots.adding import CONNECT_BOT
+from botyard.bots.connection.adding import CONNECT_BOT
 from botyard.mailbox.tickets import celery_producer
 
 log = structlog.get_logger(__name__)

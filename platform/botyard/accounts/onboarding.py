@@ -10,7 +10,7 @@ import structlog
 
 from botyard.accounts import customers, errands, reading
 from botyard.accounts.access import NotFound
-from botyard.bots.adding import NewBot, Registered, register_bot, replace_token
+from botyard.bots.connection.adding import NewBot, Registered, register_bot, replace_token
 from botyard.errors import InputError
 from botyard.settings import Settings, get_settings
 from botyard.telegram.request import AiohttpRequest

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from sqlalchemy import text
 
-from botyard.bots.health import renew_contacts
+from botyard.bots.health.verdicts import renew_contacts
 from botyard.bots.registry import ServedBot
 from botyard.sync import get_sync
 from db.engine import get_engine

@@ -5,7 +5,7 @@ from itertools import chain
 
 from telegram import Update
 
-from botyard.bots.giving import given_to
+from botyard.bots.configuration.giving import given_to
 from botyard.errors import InputError
 from botyard.telegram.kind_shapes import Given, SettingsMisfit, Unopened
 from botyard.telegram.loading import find_shape, look_at

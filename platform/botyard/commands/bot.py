@@ -13,8 +13,8 @@ from botyard.commands.lifecycle import connect_again
 from botyard.commands.output import AsJson, BotName, Yes, attached, confirm, say, show, show_findings, show_one
 
 if TYPE_CHECKING:
-    from botyard.bots.adding import Registered
-    from botyard.bots.steps import Step
+    from botyard.bots.connection.adding import Registered
+    from botyard.bots.connection.steps import Step
     from botyard.telegram.request import AiohttpRequest
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def list_bots(*, as_json: AsJson = False) -> None:
 @app.command(name="show")
 def show_bot(bot: BotName, *, as_json: AsJson = False) -> None:
     """Show everything that is known of a bot, but its secrets."""
-    from botyard.bots.health import health_of  # noqa: PLC0415
+    from botyard.bots.health.verdicts import health_of  # noqa: PLC0415
     from botyard.bots.overview import details  # noqa: PLC0415
     from botyard.telemetry.redaction import redact  # noqa: PLC0415
 
@@ -83,7 +83,8 @@ def add(
     ] = None,
 ) -> None:
     """Add a bot, or connect a known one again; its token is asked for, so that it stands in no history of a shell."""
-    from botyard.bots.services import NewBot, add_bot  # noqa: PLC0415
+    from botyard.bots.connection.adding import NewBot  # noqa: PLC0415
+    from botyard.bots.connection.connecting import add_bot  # noqa: PLC0415
 
     settings = attached()
     address = settings.webhook_address
@@ -96,8 +97,8 @@ def add(
 @app.command(name="replace-token")
 def replace_bot_token(bot: BotName, *, as_json: AsJson = False) -> None:
     """Give a bot another token, which is asked for: a new one of its own, or that of another bot of BotFather's."""
-    from botyard.bots.adding import replace_token  # noqa: PLC0415
-    from botyard.bots.connecting import connect_bot  # noqa: PLC0415
+    from botyard.bots.connection.adding import replace_token  # noqa: PLC0415
+    from botyard.bots.connection.connecting import connect_bot  # noqa: PLC0415
     from botyard.bots.registry import row_of  # noqa: PLC0415
 
     settings = attached()
@@ -118,8 +119,8 @@ def replace_bot_token(bot: BotName, *, as_json: AsJson = False) -> None:
 @app.command()
 def check(bot: BotName, *, as_json: AsJson = False) -> None:
     """Ask Telegram about a bot now and repair its connection, as is done by itself. Exit code 1 with trouble."""
-    from botyard.bots.checking import checker  # noqa: PLC0415
-    from botyard.bots.health import Verdict  # noqa: PLC0415
+    from botyard.bots.health.checking import checker  # noqa: PLC0415
+    from botyard.bots.health.verdicts import Verdict  # noqa: PLC0415
     from botyard.bots.registry import row_of  # noqa: PLC0415
     from botyard.checks.finding import Finding  # noqa: PLC0415
 
@@ -137,8 +138,8 @@ def check(bot: BotName, *, as_json: AsJson = False) -> None:
 @app.command()
 def reclaim(bot: BotName, *, as_json: AsJson = False) -> None:
     """Take a bot's webhook back from another system now, and forget how often that was needed."""
-    from botyard.bots.connecting import connect_bot  # noqa: PLC0415
-    from botyard.bots.health import health_of  # noqa: PLC0415
+    from botyard.bots.connection.connecting import connect_bot  # noqa: PLC0415
+    from botyard.bots.health.verdicts import health_of  # noqa: PLC0415
     from botyard.bots.registry import row_of  # noqa: PLC0415
 
     settings = attached()
@@ -150,7 +151,7 @@ def reclaim(bot: BotName, *, as_json: AsJson = False) -> None:
 @app.command(name="rotate-secret")
 def rotate_bot_secret(bot: BotName, *, as_json: AsJson = False) -> None:
     """Give a bot's webhook another secret; the earlier one is taken for an hour more, so that no update is lost."""
-    from botyard.bots.connecting import rotate_secret  # noqa: PLC0415
+    from botyard.bots.connection.connecting import rotate_secret  # noqa: PLC0415
     from botyard.bots.registry import row_of  # noqa: PLC0415
 
     settings = attached()

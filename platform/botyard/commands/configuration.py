@@ -8,7 +8,7 @@ import typer
 from botyard.commands.output import AsJson, BotName, attached, say, show, show_json, show_one
 
 if TYPE_CHECKING:
-    from botyard.bots.configuring import Configured
+    from botyard.bots.configuration.configuring import Configured
     from botyard.telegram.kind_shapes import KindShape
 
 app = typer.Typer()
@@ -26,7 +26,7 @@ _OF_THE_KIND: Final = "settings"
 @app.command()
 def config(bot: BotName, *, as_json: AsJson = False) -> None:
     """Show a bot's configuration, and the number of this version."""
-    from botyard.bots.configuring import configuration_of  # noqa: PLC0415
+    from botyard.bots.configuration.configuring import configuration_of  # noqa: PLC0415
 
     attached()
     _show(configuration_of(bot), as_json=as_json)
@@ -45,7 +45,7 @@ def configure(
     as_json: AsJson = False,
 ) -> None:
     """Change a bot's configuration; it is in use a moment later, and every version is kept."""
-    from botyard.bots import configuring  # noqa: PLC0415
+    from botyard.bots.configuration import configuring  # noqa: PLC0415
 
     settings = attached()
     texts = [_assignment(change) for change in changes]
@@ -63,8 +63,8 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show the configurations that a bot has had: who set each, when, and what it changed."""
-    from botyard.bots.configuration import difference  # noqa: PLC0415
-    from botyard.bots.configuring import history as versions_of  # noqa: PLC0415
+    from botyard.bots.configuration.configuring import history as versions_of  # noqa: PLC0415
+    from botyard.bots.configuration.model import difference  # noqa: PLC0415
 
     attached()
     versions = versions_of(bot, limit + 1)
@@ -94,7 +94,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Configure a bot as it was: a new version, equal to an earlier one."""
-    from botyard.bots.configuring import roll_back  # noqa: PLC0415
+    from botyard.bots.configuration.configuring import roll_back  # noqa: PLC0415
 
     settings = attached()
     done = roll_back(bot, number, settings, shape=_shape_of(bot), expected=expected, note=note)
@@ -126,7 +126,7 @@ def schema(bot: BotName, *, as_json: AsJson = False) -> None:
 @secrets.command(name="set")
 def set_secret(bot: BotName, name: SecretName, *, as_json: AsJson = False) -> None:
     """Keep a secret for a bot's code; it is asked for, or read from standard input, so that no shell remembers it."""
-    from botyard.bots import service_secrets  # noqa: PLC0415
+    from botyard.bots.configuration import service_secrets  # noqa: PLC0415
 
     attached()
     value = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
@@ -137,7 +137,7 @@ def set_secret(bot: BotName, name: SecretName, *, as_json: AsJson = False) -> No
 @secrets.command(name="list")
 def list_secrets(bot: BotName, *, as_json: AsJson = False) -> None:
     """List the names of a bot's secrets, and when each was last given."""
-    from botyard.bots import service_secrets  # noqa: PLC0415
+    from botyard.bots.configuration import service_secrets  # noqa: PLC0415
 
     attached()
     rows = [{"name": line.name, "changed_at": line.changed_at} for line in service_secrets.list_secrets(bot)]
@@ -147,7 +147,7 @@ def list_secrets(bot: BotName, *, as_json: AsJson = False) -> None:
 @secrets.command(name="remove")
 def remove_secret(bot: BotName, name: SecretName, *, as_json: AsJson = False) -> None:
     """Forget a secret of a bot."""
-    from botyard.bots import service_secrets  # noqa: PLC0415
+    from botyard.bots.configuration import service_secrets  # noqa: PLC0415
 
     attached()
     service_secrets.remove_secret(bot, name)
@@ -156,7 +156,7 @@ def remove_secret(bot: BotName, name: SecretName, *, as_json: AsJson = False) ->
 
 def choose(bot: str, *, as_json: bool, **wanted: Any) -> None:
     """What ``botyard bot set`` does: change how a bot is served, and show it; None leaves something as it is."""
-    from botyard.bots import configuring  # noqa: PLC0415
+    from botyard.bots.configuration import configuring  # noqa: PLC0415
 
     settings = attached()
     changes = {name: value for name, value in wanted.items() if value is not None}
@@ -166,7 +166,7 @@ def choose(bot: str, *, as_json: bool, **wanted: Any) -> None:
 
 
 def _shape_of(bot: str) -> "KindShape":
-    from botyard.bots.configuring import configuration_of  # noqa: PLC0415
+    from botyard.bots.configuration.configuring import configuration_of  # noqa: PLC0415
     from botyard.telegram.loading import find_shape  # noqa: PLC0415
 
     return find_shape(configuration_of(bot).kind)
@@ -183,7 +183,7 @@ def _assignment(change: str) -> tuple[str, str]:
 
 
 def _value(name: str, text: str, shape: "KindShape | None") -> Any:
-    from botyard.bots.configuration import UNSET, value_of  # noqa: PLC0415
+    from botyard.bots.configuration.model import UNSET, value_of  # noqa: PLC0415
 
     if not text:
         return UNSET
@@ -192,7 +192,7 @@ def _value(name: str, text: str, shape: "KindShape | None") -> Any:
 
 
 def _show(found: "Configured", *, as_json: bool) -> None:
-    from botyard.bots.configuration import flat  # noqa: PLC0415
+    from botyard.bots.configuration.model import flat  # noqa: PLC0415
 
     values = found.configuration.model_dump(mode="json")
     row: dict[str, Any] = {"bot": found.username, "number": found.number, "kind": found.kind}

@@ -77,7 +77,7 @@ def audit(
 
 def connect_again(bot_id: int) -> None:
     """Set or take away a bot's webhook, as its status asks for, and say how that went."""
-    from botyard.bots.connecting import connect_bot  # noqa: PLC0415
+    from botyard.bots.connection.connecting import connect_bot  # noqa: PLC0415
     from botyard.errors import BotyardError  # noqa: PLC0415
     from botyard.settings import get_settings  # noqa: PLC0415
     from botyard.telegram.request import AiohttpRequest  # noqa: PLC0415

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from botyard.bots.services import AddedBot, NewBot, Unreachable, add_bot
+from botyard.bots.connection.adding import NewBot
+from botyard.bots.connection.asking import Unreachable
+from botyard.bots.connection.connecting import AddedBot, add_bot
 from botyard.errors import InputError
 from botyard.running.prepared import OwnBot, note_own_bot
 from botyard.settings import Settings, get_settings

@@ -16,7 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from botyard.bots.doors import PATH, PROBE, proof_of
+from botyard.bots.connection.doors import PATH, PROBE, proof_of
 from botyard.bots.registry import Intake, find_intake
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import mailbox_entry

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from botyard.accounts.access import AccessError, NotAllowed, NotFound, NotSignedIn, Suspended
 from botyard.accounts.customers import Taken
-from botyard.bots.adding import AlreadyHere
+from botyard.bots.connection.adding import AlreadyHere
 from botyard.errors import InputError, TransientError
 from botyard.telemetry.redaction import redact
 

@@ -5,8 +5,8 @@ Opens secrets: not for the web process. See docs/configuration.md.
 
 from typing import Any, Final
 
-from botyard.bots.configuration import checked
-from botyard.bots.service_secrets import sealed_secrets
+from botyard.bots.configuration.model import checked
+from botyard.bots.configuration.service_secrets import sealed_secrets
 from botyard.telegram.kind_shapes import Given
 from botyard.vault.opening import open_sealed
 from db.engine import get_sessions

@@ -11,8 +11,8 @@ from typing import Final
 
 import aiohttp
 
-from botyard.bots.doors import PROBE, host_in, proof_of
-from botyard.bots.steps import Step
+from botyard.bots.connection.doors import PROBE, host_in, proof_of
+from botyard.bots.connection.steps import Step
 
 _SECONDS: Final = 8.0
 _LONGEST_ANSWER: Final = 256

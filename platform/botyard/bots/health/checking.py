@@ -15,12 +15,12 @@ from redis.asyncio import Redis
 from redis.exceptions import LockError, RedisError
 from sqlalchemy import text
 
-from botyard.bots.asking import Unreachable
-from botyard.bots.first_contact import KNOWN_FOR, FirstContacts, is_known
-from botyard.bots.health import Verdict, note
-from botyard.bots.reconciling import Reconciler
+from botyard.bots.connection.asking import Unreachable
+from botyard.bots.connection.first_contact import KNOWN_FOR, FirstContacts, is_known
+from botyard.bots.connection.webhooks import Connection, connection_of
+from botyard.bots.health.reconciling import Reconciler
+from botyard.bots.health.verdicts import Verdict, note
 from botyard.bots.registry import forget_left
-from botyard.bots.webhooks import Connection, connection_of
 from botyard.errors import InputError
 from botyard.settings import Settings
 from botyard.telegram.address import host_of

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import select
 
-from botyard.bots.asking import Asking
-from botyard.bots.doors import is_untold, note_told, renew_door, webhook_url
+from botyard.bots.connection.asking import Asking
+from botyard.bots.connection.doors import is_untold, note_told, renew_door, webhook_url
 from botyard.bots.registry import sealed_token
 from botyard.errors import InputError
 from botyard.telegram.request import AiohttpRequest

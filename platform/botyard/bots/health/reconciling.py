@@ -11,15 +11,15 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from sqlalchemy import select
 
-from botyard.bots.asking import Asking, Refused, TokenRefused
-from botyard.bots.connecting import disconnect_bot, refused_token
-from botyard.bots.doors import host_in, webhook_url
-from botyard.bots.drifting import LOST, Drift, Tried, drifts
-from botyard.bots.fetching import judge_polling
-from botyard.bots.health import Verdict, judge_deliveries
-from botyard.bots.thefts import PEACE, PROGRAM, is_fought_for, is_own, taken, taken_back
-from botyard.bots.wanting import known_wanted_of, wanted_of
-from botyard.bots.webhooks import Changed, Connection, asking_as, delete_webhook, renew_secret, set_webhook
+from botyard.bots.connection.asking import Asking, Refused, TokenRefused
+from botyard.bots.connection.connecting import disconnect_bot, refused_token
+from botyard.bots.connection.doors import host_in, webhook_url
+from botyard.bots.connection.fetching import judge_polling
+from botyard.bots.connection.wanting import known_wanted_of, wanted_of
+from botyard.bots.connection.webhooks import Changed, Connection, asking_as, delete_webhook, renew_secret, set_webhook
+from botyard.bots.health.drifting import LOST, Drift, Tried, drifts
+from botyard.bots.health.thefts import PEACE, PROGRAM, is_fought_for, is_own, taken, taken_back
+from botyard.bots.health.verdicts import Verdict, judge_deliveries
 from botyard.errors import InputError
 from botyard.events import WebhookSet
 from botyard.settings import Settings

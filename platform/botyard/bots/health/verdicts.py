@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from botyard.bots.doors import host_in
-from botyard.bots.steps import State, Step
-from botyard.bots.troubles import tell_admin
+from botyard.bots.connection.doors import host_in
+from botyard.bots.connection.steps import State, Step
+from botyard.bots.health.troubles import tell_admin
 from botyard.events import DomainEvent, HealthCheckFailed, HealthCheckPassed, record
 from botyard.telemetry import metrics
 from botyard.telemetry.redaction import redact

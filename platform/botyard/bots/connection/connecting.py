@@ -7,21 +7,15 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from botyard.bots.adding import NEW_KIND, NewBot, register_bot
-from botyard.bots.asking import Refused, TokenRefused, Unreachable
-from botyard.bots.doors import BOTH_VALID, host_in, webhook_url
-from botyard.bots.fetching import judged
-from botyard.bots.first_contact import introduce
-from botyard.bots.health import Verdict, note
-from botyard.bots.kinds import wanted_updates
-from botyard.bots.proving import prove
-from botyard.bots.registry import bot_by_telegram_id
-from botyard.bots.steps import Say, Step, silently
-from botyard.bots.stopping import REFUSED, stop_bot
-from botyard.bots.thefts import FIRST_PAUSE, PEACE, is_fought_for, is_own, taken
-from botyard.bots.token_shape import check_token
-from botyard.bots.wanting import wanted_of
-from botyard.bots.webhooks import (
+from botyard.bots.connection.adding import NEW_KIND, NewBot, register_bot
+from botyard.bots.connection.asking import Refused, TokenRefused, Unreachable
+from botyard.bots.connection.doors import BOTH_VALID, host_in, webhook_url
+from botyard.bots.connection.fetching import judged
+from botyard.bots.connection.first_contact import introduce
+from botyard.bots.connection.proving import prove
+from botyard.bots.connection.steps import Say, Step, silently
+from botyard.bots.connection.wanting import wanted_of
+from botyard.bots.connection.webhooks import (
     Changed,
     Connection,
     asking_as,
@@ -30,6 +24,12 @@ from botyard.bots.webhooks import (
     renew_secret,
     set_webhook,
 )
+from botyard.bots.health.thefts import FIRST_PAUSE, PEACE, is_fought_for, is_own, taken
+from botyard.bots.health.verdicts import Verdict, note
+from botyard.bots.kinds import wanted_updates
+from botyard.bots.registry import bot_by_telegram_id
+from botyard.bots.stopping import REFUSED, stop_bot
+from botyard.bots.token_shape import check_token
 from botyard.errors import InputError
 from botyard.events import WebhookSet
 from botyard.settings import Settings

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
-from botyard.bots.asking import Unreachable
+from botyard.bots.connection.asking import Unreachable
 from botyard.errors import InputError
 from botyard.mailbox.protocol import fresh_id
 from botyard.settings import Settings
@@ -38,7 +38,7 @@ class FirstContacts:
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self._settings = settings
-        script = (files("botyard.bots") / "first_contact.lua").read_text(encoding="utf-8")
+        script = (files("botyard.bots.connection") / "first_contact.lua").read_text(encoding="utf-8")
         self._permit = redis.register_script(script)
 
     async def permit(self, api_url: str) -> float:

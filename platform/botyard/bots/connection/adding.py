@@ -1,6 +1,6 @@
 """Registering bots, and giving them other tokens: only what was given is used, and nothing is opened.
 
-So the web process may do this; `botyard.bots.connecting` does the rest. See docs/bots.md.
+So the web process may do this; `botyard.bots.connection.connecting` does the rest. See docs/bots.md.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session
 
-from botyard.bots.asking import Asking
-from botyard.bots.doors import host_in, new_public_id, public_id_in, renew_door, webhook_url
-from botyard.bots.first_contact import introduce
-from botyard.bots.health import health_row
+from botyard.bots.connection.asking import Asking
+from botyard.bots.connection.doors import host_in, new_public_id, public_id_in, renew_door, webhook_url
+from botyard.bots.connection.first_contact import introduce
+from botyard.bots.connection.steps import Say, Step, silently
+from botyard.bots.health.verdicts import health_row
 from botyard.bots.registry import LEAVING, bot_by_telegram_id, routings_of
 from botyard.bots.routing import tell
-from botyard.bots.steps import Say, Step, silently
 from botyard.bots.token_shape import check_token
 from botyard.errors import InputError
 from botyard.events import BotAdded, BotStarted, TokenReplaced, record

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from botyard.bots.doors import host_in
-from botyard.bots.health import Verdict, lasting
+from botyard.bots.connection.doors import host_in
+from botyard.bots.health.verdicts import Verdict, lasting
 from botyard.bots.poll_state import PollState, read_state
 
 _PASSING: Final = frozenset({"network", "telegram", "flood"})

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from botyard.bots.connection.webhooks import Connection
 from botyard.bots.kinds import wanted_updates
-from botyard.bots.webhooks import Connection
 from botyard.errors import InputError
 from botyard.telegram.scripts import SourceVersions
 

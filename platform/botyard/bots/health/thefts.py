@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from botyard.bots.doors import public_id_in, webhook_url
-from botyard.bots.health import Verdict
-from botyard.bots.webhooks import Connection
+from botyard.bots.connection.doors import public_id_in, webhook_url
+from botyard.bots.connection.webhooks import Connection
+from botyard.bots.health.verdicts import Verdict
 from botyard.events import WebhookSet, WebhookStolen
 from botyard.telemetry import metrics
 

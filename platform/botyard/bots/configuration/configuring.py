@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from botyard.bots.configuration import BotConfig, Stored, changed, check_keepable, checked, keep, stored_of
+from botyard.bots.configuration.model import BotConfig, Stored, changed, check_keepable, checked, keep, stored_of
 from botyard.bots.naming import find_bot
 from botyard.bots.registry import routings_of
 from botyard.bots.routing import publish
@@ -94,7 +94,7 @@ def configure(
 
     Args:
         name: any of its names: see `botyard.bots.naming`.
-        changes: see `botyard.bots.configuration.changed`.
+        changes: see `botyard.bots.configuration.model.changed`.
         settings: where its mailboxes are.
         shape: of its kind; without it its ``settings`` cannot be changed.
         expected: the number of the configuration that is to be changed.

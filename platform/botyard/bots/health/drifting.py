@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, get_args
 
 from redis.asyncio import Redis
 
-from botyard.bots.doors import webhook_url
-from botyard.bots.webhooks import CONNECTIONS, Connection
+from botyard.bots.connection.doors import webhook_url
+from botyard.bots.connection.webhooks import CONNECTIONS, Connection
 
 Reason = Literal["missing", "moved", "connections", "secret", "updates"]
 

@@ -1,0 +1,1 @@
+"""What may be set for a bot, its versions, and what its kind is given of it."""
