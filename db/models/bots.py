@@ -47,6 +47,8 @@ class Bot(Watched, CustomerOwned, Created, Base):
     """An entry point of the group ``botyard.bots``, or ``package.module:function``."""
     name: Mapped[str]
     username: Mapped[str]
+    picture: Mapped[str | None]
+    """The file id of its own picture, in its smallest size."""
     token_encrypted: Mapped[bytes | None]
     """Where older code keeps the token; read only for bots that have no `BotSecret` yet. So the next two."""
     webhook_secret_encrypted: Mapped[bytes | None]

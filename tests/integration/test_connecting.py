@@ -1,6 +1,7 @@
 """Connecting bots, and changing what they are known by, while people write: no update is lost or mixed up."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from aiohttp import FormData
 from telegram.error import TimedOut
 
 from botyard.bots.connection import first_contact
@@ -114,6 +116,18 @@ async def test_each_step_is_told_and_a_probe_comes_back_through_the_address(stag
     ]
     assert stage.rows("SELECT type FROM events ORDER BY id") == [("bot.added",), ("bot.webhook_set",)]
     assert await stage.door.taken(BOT) == [], "a probe is no update"
+
+
+async def test_the_picture_of_a_bot_is_known_once_it_is_connected(stage: Stage) -> None:
+    await stage.add()
+    assert stage.rows("SELECT picture FROM bots") == [(None,)]
+    form = FormData({"photo": json.dumps({"type": "static", "photo": "attach://mine"})})
+    form.add_field("mine", b"GIF89a" + (64).to_bytes(2, "little") * 2 + bytes(8), filename="me.gif")
+    async with stage.client.session.post(f"{stage.client.url}/bot{TOKEN}/setMyProfilePhoto", data=form) as answer:
+        assert answer.status == 200, await answer.text()
+    await stage.add()
+    ((picture,),) = stage.rows("SELECT picture FROM bots")
+    assert picture
 
 
 async def test_an_address_that_leads_elsewhere_is_named_though_the_bot_is_connected(stage: Stage) -> None:

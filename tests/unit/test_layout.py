@@ -46,6 +46,7 @@ MAY_SEE_EVERY_CUSTOMER = {
     "platform/botyard/bots/statuses.py",
     "platform/botyard/bots/stopping.py",
     "platform/botyard/bots/tracing.py",
+    "platform/botyard/bots/connection/pictures.py",
     "platform/botyard/bots/connection/webhooks.py",
     "platform/botyard/delivery/outbox.py",
     "platform/botyard/delivery/unanswered.py",

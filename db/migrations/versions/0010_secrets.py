@@ -37,6 +37,7 @@ ALTER TABLE bot_identities ADD CONSTRAINT uq_bot_identities_public_id UNIQUE (pu
 CREATE INDEX ix_bot_identities_bot_id ON bot_identities (bot_id);
 UPDATE bot_identities i SET public_id = b.public_id, secret_hash = b.webhook_secret_hash
   FROM bots b WHERE b.telegram_id = i.telegram_id AND b.id = i.bot_id;
+ALTER TABLE bots ADD COLUMN picture TEXT;
 ALTER TABLE bots ALTER COLUMN token_encrypted DROP NOT NULL;
 ALTER TABLE bots ALTER COLUMN webhook_secret_encrypted DROP NOT NULL;
 ALTER TABLE bots ALTER COLUMN webhook_secret_hash DROP NOT NULL;
@@ -60,6 +61,7 @@ def downgrade() -> None:
     op.execute("UPDATE bots SET webhook_secret_hash = '' WHERE webhook_secret_hash IS NULL")
     for column in ("token_encrypted", "webhook_secret_encrypted", "webhook_secret_hash"):
         op.execute(f"ALTER TABLE bots ALTER COLUMN {column} SET NOT NULL")
+    op.execute("ALTER TABLE bots DROP COLUMN picture")
     op.execute("DROP INDEX ix_bot_identities_bot_id")
     for column in (
         "public_id", "secret_hash", "secret_since", "previous_secret_hash", "previous_until", "leaving_since",

@@ -82,6 +82,8 @@ class BotDetails:
     id: int
     username: str
     name: str
+    picture: str | None
+    """The file id of its own picture."""
     telegram_id: int
     public_id: str
     """The name in its webhook's path; what makes a request genuine is the secret, which is not shown."""
@@ -134,8 +136,9 @@ def kept_details(name: str) -> BotDetails:
         letters = select(func.count()).where(DeadLetter.bot_id == bot.id, DeadLetter.replayed_at.is_(None))
         dead = session.scalar(letters) or 0
     return BotDetails(
-        bot.id, bot.username, bot.name, bot.telegram_id, bot.public_id, bot.kind, bot.status, bot.status_reason,
-        bot.status_since, bot.queue, bot.share, bot.intake, bot.api_url, bot.created_at, 0, None, unsent, dead,
+        bot.id, bot.username, bot.name, bot.picture, bot.telegram_id, bot.public_id, bot.kind, bot.status,
+        bot.status_reason, bot.status_since, bot.queue, bot.share, bot.intake, bot.api_url, bot.created_at,
+        0, None, unsent, dead,
         last_update,
         last_send.resolved_at if last_send else None,
         last_send.state if last_send else None,

@@ -12,6 +12,7 @@ from botyard.bots.connection.asking import Refused, TokenRefused, Unreachable
 from botyard.bots.connection.doors import BOTH_VALID, host_in, webhook_url
 from botyard.bots.connection.fetching import judged
 from botyard.bots.connection.first_contact import introduce
+from botyard.bots.connection.pictures import note_picture
 from botyard.bots.connection.proving import prove
 from botyard.bots.connection.steps import Say, Step, silently
 from botyard.bots.connection.wanting import wanted_of
@@ -121,6 +122,8 @@ async def connect_bot(
         await asyncio.to_thread(_note_failure, bot, error)
         raise
     await asyncio.to_thread(note, bot_id, last)
+    if bot.status != "inactive":
+        await note_picture(await asyncio.to_thread(asking_as, bot, request), bot_id)
     if last.state == "trouble":
         raise InputError("webhook", last.says, last.remedy)
 

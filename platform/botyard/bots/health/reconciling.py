@@ -15,6 +15,7 @@ from botyard.bots.connection.asking import Asking, Refused, TokenRefused
 from botyard.bots.connection.connecting import disconnect_bot, refused_token
 from botyard.bots.connection.doors import host_in, webhook_url
 from botyard.bots.connection.fetching import judge_polling
+from botyard.bots.connection.pictures import note_picture
 from botyard.bots.connection.wanting import known_wanted_of, wanted_of
 from botyard.bots.connection.webhooks import Changed, Connection, asking_as, delete_webhook, renew_secret, set_webhook
 from botyard.bots.health.drifting import LOST, Drift, Tried, drifts
@@ -80,6 +81,7 @@ class Reconciler:
         name, username = profile.get("first_name", ""), profile.get("username", "")
         if (name, username) != (bot.name, bot.username):
             await asyncio.to_thread(_rename, bot.id, name, username)
+        await note_picture(asking, bot.id)
 
     async def _fetched(self, asking: Asking, bot: Connection) -> Verdict:
         info = await asking.call("getWebhookInfo")

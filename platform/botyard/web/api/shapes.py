@@ -60,6 +60,7 @@ class BotShown(Shown):
     reason: str | None
     since: Time
     removing: bool = Field(description="Its removal has begun.")
+    has_picture: bool
     health: HealthShown | None
 
     @classmethod
@@ -68,7 +69,7 @@ class BotShown(Shown):
         return cls(
             id=bot.id, customer=bot.customer_id, telegram_id=bot.telegram_id, username=bot.username, name=bot.name,
             kind=bot.kind, status=bot.status, reason=bot.status_reason, since=bot.status_since,
-            removing=bot.removal_began is not None,
+            removing=bot.removal_began is not None, has_picture=bot.picture is not None,
             health=None if health is None else HealthShown.of(health),
         )  # fmt: skip
 
