@@ -120,7 +120,8 @@ def test_a_bot_is_shown_by_each_of_its_names_and_without_secrets(home: Home) -> 
     shown = home.json("bot", "show", "@Demo_bot")
     assert list(shown) == [
         "id", "username", "name", "picture", "telegram_id", "public_id", "kind", "status", "status_reason",
-        "status_since", "queue", "share", "intake", "api_url", "added", "waiting", "oldest_seconds", "unsent", "dead_letters",
+        "status_since", "queue", "share", "intake", "api_url", "added", "waiting", "oldest_seconds", "unsent",
+        "dead_letters",
         "last_update", "last_send", "last_send_state", "last_send_error", "health", "health_says", "health_since",
         "checked", "proven", "pending",
     ]  # fmt: skip
