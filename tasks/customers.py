@@ -5,8 +5,8 @@ from typing import Final
 from celery.exceptions import SoftTimeLimitExceeded
 
 from botyard.accounts.customers import begin_removal, forgotten_customers, forgotten_removals, remove_customer
-from botyard.accounts.errands import REMOVE_BOT
 from botyard.accounts.leaving import finish_removal
+from botyard.bots.errands import REMOVE_BOT
 from tasks import app
 from tasks.base import YardTask
 

@@ -3,6 +3,7 @@
 See docs/manager.md. Source of the names: the BotManager and the MultiBotManager that this one replaces.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -14,13 +15,16 @@ import structlog
 from redis import Redis
 from sqlalchemy import func, select
 
-from botyard.bots import registry, statuses
+from botyard.bots import errands, registry, statuses
+from botyard.bots.connection.adding import NewBot, Registered, register_bot
 from botyard.bots.known import Topic, compare, remember
 from botyard.bots.registry import ServedBot
-from botyard.bots.routing import publish_all
+from botyard.bots.routing import publish_all, tell
 from botyard.bots.statuses import Status
 from botyard.errors import InputError
+from botyard.settings import Settings
 from botyard.sync import Data, SyncService
+from botyard.telegram.request import AiohttpRequest
 from db.engine import get_sessions
 from db.models import Bot, BotHealth
 
@@ -249,6 +253,38 @@ class BotManager:
         active, error = by_status["active"], by_status["error"]
         total = by_status.total()
         return BotStats(total, active, total - active - error, error, self._sync.is_watching)
+
+    async def register_bot(self, new: NewBot, request: AiohttpRequest, settings: Settings) -> Registered:
+        """Check a bot's token with Telegram and register it; a worker then connects it.
+
+        Args:
+            new: what was given.
+            request: calls the Bot API.
+            settings: of this process.
+
+        Raises:
+            InputError: see `botyard.bots.connection.adding.register_bot`.
+            Unreachable: Telegram cannot be asked, or not yet.
+        """
+        registered = await register_bot(new, request, settings)
+        await asyncio.to_thread(errands.connect_bot, registered.id)
+        return registered
+
+    def remove_bot(self, bot_id: int) -> bool:
+        """Serve a bot no longer, from now on; a worker then removes everything of it.
+
+        Returns:
+            Whether there was such a bot.
+        """
+        with get_sessions("system").begin() as session:
+            bot = session.get(Bot, bot_id, with_for_update=True)
+            if bot is None:
+                return False
+            statuses.begin_removal(bot)
+            routes = registry.routings_of(session, [bot])
+        tell(routes)
+        errands.remove_bots([bot_id])
+        return True
 
     def restart_bot(self, bot_id: int) -> None:
         """Let every process build the bot's application anew.

@@ -6,14 +6,19 @@ import redis
 from sqlalchemy import update
 
 from botyard.bots.configuration.configuring import configure
+from botyard.bots.connection.adding import NewBot
 from botyard.errors import InputError
 from botyard.manager import METHOD, BotManager
 from botyard.settings import Settings
 from botyard.sync import get_sync
 from botyard.sync.service import SyncService
+from botyard.telegram.request import AiohttpRequest
 from db.engine import get_sessions
 from db.models import Bot, Customer
-from tests.factories import make_bot
+from tests.factories import TELEGRAM_ID, TOKEN, make_bot
+from tests.integration.api.test_tokens_given import errands
+from tests.integration.fake_api import FakeApi
+from tests.integration.test_removal import answer
 from tests.integration.test_sync import process_of, wait_until
 from tests.services import Services
 
@@ -184,3 +189,30 @@ def test_others_that_keep_something_of_a_bot_are_called_for_each_change(there: B
     forgotten.clear()
     here.restart_bot(bot)
     wait_until(lambda: forgotten == [bot], "that one, once")
+
+
+async def test_a_bot_is_registered_and_a_worker_is_asked_to_connect_it(
+    here: BotManager, api: FakeApi, settings: Settings, valkey: "redis.Redis"
+) -> None:
+    api.script = [answer({"id": TELEGRAM_ID, "first_name": "Test", "username": "test_bot"}), answer({"url": ""})]
+    request = AiohttpRequest(5)
+    try:
+        registered = await here.register_bot(NewBot(TOKEN, "demo", api.url), request, settings)
+    finally:
+        await request.close()
+    assert here.get_bot_status(registered.id).status == "active"
+    assert errands(valkey) == [("botyard.connect_bot", [registered.id])]
+
+
+def test_a_bot_that_is_to_be_removed_is_served_no_longer_and_a_worker_is_asked_to(
+    here: BotManager, valkey: "redis.Redis"
+) -> None:
+    bot, neighbour = two_bots()
+    assert here.remove_bot(bot)
+    assert here.remove_bot(bot), "asking again asks again"
+    assert not here.remove_bot(99)
+    kept = here.bot(bot)
+    assert kept is not None
+    assert kept.removed
+    assert here.get_bot_status(neighbour).status == "active"
+    assert errands(valkey) == [("botyard.remove_bot", [bot])] * 2

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from botyard.accounts.records import CustomerLine
 from botyard.accounts.services import fit_name
+from botyard.bots import statuses
 from botyard.bots.registry import routings_of
 from botyard.bots.routing import tell
 from botyard.bots.statuses import Status, change_status
@@ -157,10 +158,7 @@ def begin_removal(customer_id: int) -> list[int]:
         customer.status = "suspended"
         bots = _bots_of(session, customer_id)
         for bot in bots:
-            if bot.removal_began is None:
-                now = datetime.now(UTC)
-                bot.removal_began, bot.config_version = now, bot.config_version + 1
-                bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", now
+            statuses.begin_removal(bot)
         routes = routings_of(session, bots)
     tell(routes)
     return [bot.id for bot in bots]

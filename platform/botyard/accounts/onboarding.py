@@ -8,8 +8,9 @@ from typing import Final
 
 import structlog
 
-from botyard.accounts import customers, errands, reading
+from botyard.accounts import customers, reading
 from botyard.accounts.access import NotFound
+from botyard.bots import errands
 from botyard.bots.connection.adding import NewBot, Registered, register_bot, replace_token
 from botyard.errors import InputError
 from botyard.settings import Settings, get_settings

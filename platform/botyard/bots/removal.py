@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from telegram.error import TelegramError
 from botyard.bots.naming import find_bot
 from botyard.bots.registry import Routing, routings_of, sealed_token
 from botyard.bots.routing import publish
+from botyard.bots.statuses import begin_removal
 from botyard.errors import InputError
 from botyard.events import BotRemoved, record
 from botyard.mailbox.forgetting import forget
@@ -132,11 +132,7 @@ def _begin(name: str, *, begun: bool = False) -> _Leaving:
         session.refresh(bot, with_for_update=True)
         if begun and bot.removal_began is None:
             raise InputError("bot", "was added again: it stays.", "Look at it.")
-        now = datetime.now(UTC)
-        # The status is for code from before: it knows of no other mark.
-        bot.status, bot.status_reason, bot.status_since = "inactive", "it is being removed", now
-        bot.removal_began = bot.removal_began or now
-        bot.config_version += 1
+        begin_removal(bot)
         transaction = str(session.scalar(select(func.pg_current_xact_id().op("::")(text("text")))))
         doors = list(session.scalars(select(BotIdentity).where(BotIdentity.bot_id == bot.id)))
         return _Leaving(

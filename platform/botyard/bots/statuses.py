@@ -13,6 +13,7 @@ from db.engine import get_sessions
 from db.models import Bot, Customer
 
 Status = Literal["active", "inactive", "error", "paused", "maintenance"]
+REMOVING: Final = "it is being removed"
 _SERVED: Final = ("active", "paused", "maintenance")
 
 
@@ -34,6 +35,15 @@ def change_status(session: Session, bot: Bot, status: Status, reason: str | None
     bot.config_version += 1
     record(session, bot, BotStarted(reason or "") if status == "active" else BotStopped(status, reason or ""))
     return True
+
+
+def begin_removal(bot: Bot) -> None:
+    """Mark a bot as leaving, in the transaction of its row: it is served no longer, and nothing of it may come back."""
+    if bot.removal_began is None:
+        now = datetime.now(UTC)
+        bot.removal_began, bot.config_version = now, bot.config_version + 1
+        # For code from before, which knows of no other mark.
+        bot.status, bot.status_reason, bot.status_since = "inactive", REMOVING, now
 
 
 def set_status(bot_id: int, status: Status, reason: str | None) -> bool:

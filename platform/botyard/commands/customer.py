@@ -50,8 +50,8 @@ def show_customer(customer: CustomerName, *, as_json: AsJson = False) -> None:
 def suspend(customer: CustomerName, *, as_json: AsJson = False) -> None:
     """Let a customer's people in no more, and switch its bots off; nothing is removed."""
     from botyard.accounts.customers import suspend_customer  # noqa: PLC0415
-    from botyard.accounts.errands import connect_bot  # noqa: PLC0415
     from botyard.accounts.services import customer_number  # noqa: PLC0415
+    from botyard.bots.errands import connect_bot  # noqa: PLC0415
 
     attached()
     number = customer_number(customer)
@@ -64,8 +64,8 @@ def suspend(customer: CustomerName, *, as_json: AsJson = False) -> None:
 def resume(customer: CustomerName, *, as_json: AsJson = False) -> None:
     """Let a suspended customer's people in again; its bots go on as before."""
     from botyard.accounts.customers import resume_customer  # noqa: PLC0415
-    from botyard.accounts.errands import connect_bot  # noqa: PLC0415
     from botyard.accounts.services import customer_number  # noqa: PLC0415
+    from botyard.bots.errands import connect_bot  # noqa: PLC0415
 
     attached()
     number = customer_number(customer)
@@ -77,8 +77,9 @@ def resume(customer: CustomerName, *, as_json: AsJson = False) -> None:
 @app.command()
 def remove(customer: CustomerName, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a customer with its bots and everything of them; a worker does the rest of it."""
-    from botyard.accounts import customers, errands  # noqa: PLC0415
+    from botyard.accounts import customers  # noqa: PLC0415
     from botyard.accounts.services import customer_number  # noqa: PLC0415
+    from botyard.bots import errands  # noqa: PLC0415
 
     attached()
     number = customer_number(customer)
@@ -87,7 +88,7 @@ def remove(customer: CustomerName, *, yes: Yes = False, as_json: AsJson = False)
     customers.begin_removal(number)
     bots = customers.remove_customer(number)
     if bots:
-        errands.remove_customer(number, bots)
+        errands.remove_bots(bots, number)
     show_one({"id": number, "state": "removing" if bots else "removed", "bots": bots}, as_json=as_json)
 
 

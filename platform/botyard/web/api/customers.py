@@ -5,10 +5,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, SecretStr
 
-from botyard.accounts import customers, errands, onboarding, reading
+from botyard.accounts import customers, onboarding, reading
 from botyard.accounts.access import bot_for, customer_for, superadmin_only
 from botyard.accounts.roles import Role
 from botyard.accounts.services import fit_name
+from botyard.bots import errands
 from botyard.web.api.rights import Need, Route, SignedIn, needs
 from botyard.web.api.shapes import After, BotShown, CustomerShown, Given, Limit, Shown
 from db.models import Customer
@@ -123,7 +124,7 @@ def remove_customer(actor: SignedIn, customer_id: int, response: Response) -> Re
     customers.begin_removal(customer_id)
     bots = customers.remove_customer(customer_id)
     if bots:
-        errands.remove_customer(customer_id, bots)
+        errands.remove_bots(bots, customer_id)
         response.status_code = 202
     return Removal(id=customer_id, state="removing" if bots else "removed", bots=bots)
 

@@ -1,8 +1,9 @@
 """What is left to a worker: whoever may not open tokens names the task, and the bot by its number.
 
-A lost errand is made good: bots are checked all the time, and a removal may be asked for again.
+A lost errand is made good: bots are checked all the time, and removals that were begun are finished.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -26,14 +27,18 @@ def connect_bot(bot_id: int) -> None:
         log.warning("errand_not_sent", task=CONNECT_BOT, bot=bot_id, error=type(error).__name__)
 
 
-def remove_customer(customer_id: int, bots: list[int]) -> None:
-    """Let the bots of a customer be removed, and with the last of them the customer.
+def remove_bots(bots: Sequence[int], customer_id: int | None = None) -> None:
+    """Let bots be removed whose removal has begun; if nobody can be told now, the sweep of removals does it.
 
-    Raises:
-        kombu.exceptions.OperationalError: the broker cannot be reached.
+    Args:
+        bots: their rows.
+        customer_id: the customer that goes with the last of them.
     """
-    for bot_id in bots:
-        _send(REMOVE_BOT, bot_id, customer_id)
+    try:
+        for bot_id in bots:
+            _send(REMOVE_BOT, *((bot_id,) if customer_id is None else (bot_id, customer_id)))
+    except (OperationalError, OSError) as error:
+        log.warning("errand_not_sent", task=REMOVE_BOT, bots=list(bots), error=type(error).__name__)
 
 
 @lru_cache(maxsize=1)
