@@ -57,7 +57,7 @@ def _after_flush(session: Session, _: UOWTransaction) -> None:
             _noted(session).append(_Change(f"events.{row.type}", ids))
         elif isinstance(row, Watched):
             before, after = _difference(row, action)
-            if action == "updated" and before == after:
+            if action == "updated" and not after:
                 continue
             entries.append(entry(row, action, actor(), before, after))
             # A part of something: the whole has changed.

@@ -12,7 +12,7 @@ from botyard.sync.service import Data
 from db.acting import act_as, acting_as
 from db.changes import YardSession
 from db.engine import get_engine, get_sessions
-from db.models import AuditEntry, Bot, Customer, Person
+from db.models import AuditEntry, Bot, BotIdentity, Customer, Person
 from tests.factories import TOKEN, make_bot
 from tests.services import Services
 
@@ -220,3 +220,14 @@ def test_a_bulk_statement_records_what_was_there_and_not_what_its_session_knew(c
         session.execute(update(Bot).where(Bot.id == bot.id).values(status="active"))
         session.commit()
     assert (audit()[-1].before or {})["status"] == "paused"
+
+
+def test_a_change_of_what_the_record_masks_is_told_all_the_same(told: Told) -> None:
+    bot = make_bot()
+    told.clear()
+    with begin() as session:
+        door = session.query(BotIdentity).one()
+        door.secret_hash = b"another"
+        session.commit()
+    assert names(told) == [f"bots.updated {bot.id}"]
+    assert (audit()[-1].before, audit()[-1].after) == ({"secret_hash": "***"}, {"secret_hash": "***"})
