@@ -17,7 +17,8 @@ FAST = {
 }
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: its processes take their share of the cores even while nothing is asked of them.
+@pytest.fixture(scope="package")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     """The whole system, as the Procfile says."""
     with Yard(tmp_path_factory.mktemp("yard"), **FAST) as running:
