@@ -37,6 +37,15 @@ def there(clean: Services, raw_valkey: "redis.Redis") -> Iterator[BotManager]:
         yield made[0]
 
 
+def heard_all(there: BotManager) -> None:
+    """What was told until now has been heard."""
+    heard = list[str]()
+    end = there._sync.on("bots.marked", lambda event, _: heard.append(event))
+    get_sync().publish("bots.marked", {"id": 0})
+    wait_until(lambda: bool(heard), "everything before it is heard")
+    end()
+
+
 def two_bots() -> tuple[int, int]:
     return make_bot(telegram_id=4_200_000_001).id, make_bot(telegram_id=4_200_000_002).id
 
@@ -68,6 +77,7 @@ def test_raw_sql_is_found_by_the_sync_and_then_seen_everywhere(
 ) -> None:
     bot, neighbour = two_bots()
     here.sync_with_database()
+    heard_all(there)
     before = there.bot(bot)
     there.bot(neighbour)
     assert before is not None

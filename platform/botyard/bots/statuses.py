@@ -39,9 +39,10 @@ def change_status(session: Session, bot: Bot, status: Status, reason: str | None
 
 def begin_removal(bot: Bot) -> None:
     """Mark a bot as leaving, in the transaction of its row: it is served no longer, and nothing of it may come back."""
+    # Also if it is asked for again: somebody may not have heard of it.
+    bot.config_version += 1
     if bot.removal_began is None:
-        now = datetime.now(UTC)
-        bot.removal_began, bot.config_version = now, bot.config_version + 1
+        bot.removal_began = now = datetime.now(UTC)
         # For code from before, which knows of no other mark.
         bot.status, bot.status_reason, bot.status_since = "inactive", REMOVING, now
 
