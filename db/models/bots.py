@@ -23,6 +23,8 @@ class Customer(Watched, Created, Base):
     status: Mapped[str] = mapped_column(server_default="active")
     removal_began: Mapped[datetime | None]
     """When it was asked to be removed; it goes after its last bot."""
+    purge_after: Mapped[datetime | None]
+    """Until then what is kept of a customer that was removed stays, and the removal can be taken back."""
     version: Mapped[int] = mapped_column(server_default="1")
 
 

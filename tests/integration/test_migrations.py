@@ -11,8 +11,9 @@ from tests.services import Services, alembic_configuration, environment, make_da
 
 TABLES = {
     "access_tokens", "alembic_version", "audit", "bot_configurations", "bot_days", "bot_health", "bot_identities",
-    "bot_secrets", "bots", "chats", "conversations", "customers", "dead_letters", "events", "inbox", "jobs", "journal",
-    "keyboards", "media", "memberships", "messages", "outbox", "people",
+    "bot_secrets", "bot_users", "bots", "chats", "conversations", "customers", "dead_letters", "endpoint_attempts",
+    "endpoint_messages", "endpoint_secrets", "endpoints", "events", "idempotency_keys", "inbox", "invitations", "jobs",
+    "journal", "keyboards", "media", "memberships", "messages", "operations", "outbox", "people", "sign_ins",
 }  # fmt: skip
 
 

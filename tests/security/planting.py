@@ -22,6 +22,8 @@ _VALUES: dict[str, Any] = {
 }
 _NUMBERS = itertools.count(1_000_000)
 _CHOICE = re.compile(r"\(\((\w+) = ANY \(ARRAY\['(\w+)'")
+_PARENTS = ("endpoints", "endpoint_messages")
+"""Others refer to their rows, which have the number of their customer; they come first."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,14 @@ class Ground:
     def known(self, table: str) -> dict[str, Any]:
         """What the columns of these names hold."""
         named = {"bot_id": self.bot, "telegram_id": self.telegram_id, "person_id": self.person}
-        return named | ({"id": self.customer} if table == "customers" else {"customer_id": self.customer})
+        if table == "customers":
+            return named | {"id": self.customer}
+        named["customer_id"] = self.customer
+        if table in _PARENTS:
+            named["id"] = self.customer
+        if table.startswith("endpoint_"):
+            named |= {"endpoint_id": self.customer, "message_id": self.customer}
+        return named
 
 
 def quoted(name: str) -> str:
@@ -46,7 +55,8 @@ def quoted(name: str) -> str:
 def tables(services: Services) -> list[str]:
     """Every table of the database, by the catalogue."""
     query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
-    return sorted(name for (name,) in services.superuser(query))
+    found = {name for (name,) in services.superuser(query)}
+    return [*_PARENTS, *sorted(found - {*_PARENTS})]
 
 
 def columns(services: Services, table: str) -> dict[str, tuple[str, bool]]:

@@ -20,13 +20,17 @@ from tests.services import Services
 
 OF_NOBODY = {"alembic_version"}
 """The number of the newest migration; it may be read."""
-UNREACHABLE = {"people", "access_tokens", "bot_secrets"}
+UNREACHABLE = {
+    "people", "access_tokens", "bot_secrets", "sign_ins", "invitations", "endpoint_secrets",
+}  # fmt: skip
+OF_PERSONS = {"idempotency_keys"}
+"""Not a customer's, but those of the person who asks."""
 ALL = sorted(Base.metadata.tables)
 TENANTS = ("the other's", "none", "the empty one")
-OWNED = [name for name in ALL if name not in UNREACHABLE]
+OWNED = [name for name in ALL if name not in UNREACHABLE | OF_PERSONS]
 WRITTEN = [
-    "chats", "conversations", "dead_letters", "events", "inbox", "jobs", "journal", "keyboards", "media", "messages",
-    "outbox",
+    "bot_users", "chats", "conversations", "dead_letters", "events", "inbox", "jobs", "journal", "keyboards", "media",
+    "messages", "outbox",
 ]  # fmt: skip
 """What the application role writes, row by row for bots."""
 
@@ -194,6 +198,17 @@ def test_people_tokens_and_secrets_are_out_of_reach(
         refused(services, tenant, f"DELETE FROM {table}")
 
 
+def test_a_request_is_seen_by_the_person_who_made_it_and_by_nobody_else(
+    services: Services, planted: tuple[Ground, Ground]
+) -> None:
+    mine, other = planted
+    for person, seen in ((str(mine.person), 1), (str(other.person), 1), ("", 0)):
+        with acting(services, mine.customer) as found:
+            found.execute("SELECT set_config('app.person', %s, true)", [person])
+            found.execute("SELECT array_agg(person_id::text) FROM idempotency_keys")
+            assert found.fetchone() == ([person] if seen else None,)
+
+
 @pytest.mark.parametrize("role", ["DATABASE_URL", "DATABASE_SYSTEM_URL"])
 @pytest.mark.parametrize(
     "statement", ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit", "DROP TABLE audit"]
@@ -247,7 +262,7 @@ def open_tables(services: Services) -> list[str]:
                 SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd = '*'
                    AND pg_get_expr(p.polqual, c.oid) LIKE '%app.tenant%'
                    AND pg_get_expr(p.polwithcheck, c.oid) LIKE '%app.tenant%'))""")
-    return sorted(name for (name,) in found if name not in OF_NOBODY)
+    return sorted(name for (name,) in found if name not in OF_NOBODY | OF_PERSONS)
 
 
 def test_every_table_is_under_a_policy_or_not_granted(services: Services) -> None:
