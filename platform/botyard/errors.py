@@ -2,7 +2,8 @@
 
     BotyardError
     ├── PermanentError        trying again cannot help
-    │   └── InputError        somebody gave us something wrong: names the field and the remedy
+    │   ├── InputError        somebody gave us something wrong: names the field and the remedy
+    │   └── Stale             it was changed since it was read
     └── TransientError        the same thing may work later
 
 Each package draws its own small tree below these. An exception that crosses a process pickles,
@@ -56,3 +57,18 @@ class InputError(PermanentError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.problem}" + (f" {self.remedy}" if self.remedy else "")
+
+
+class Stale(PermanentError):
+    """Somebody else changed it since it was read: what was to be written rests on what is no longer so.
+
+    Args:
+        version: the one that it has now.
+    """
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+    def __str__(self) -> str:
+        return f"It was changed meanwhile: it has version {self.version} now. Read it again."

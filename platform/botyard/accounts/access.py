@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from botyard.accounts import services
+from botyard.accounts.records import Bearer
 from botyard.accounts.roles import Role
+from botyard.accounts.scopes import Scope
 from botyard.errors import PermanentError
 from db.engine import get_sessions
 from db.models import Bot, Customer
@@ -55,6 +57,21 @@ class NotAllowed(AccessError):
         return f"This needs the role {self.needs}."
 
 
+class OutOfScope(AccessError):
+    """They may, but not with this API key.
+
+    Args:
+        needs: the scope that would suffice.
+    """
+
+    def __init__(self, needs: Scope) -> None:
+        super().__init__(needs)
+        self.needs = needs
+
+    def __str__(self) -> str:
+        return f"This API key lacks the scope {self.needs}."
+
+
 class Suspended(AccessError):
     """The customer for whom they act is suspended."""
 
@@ -72,6 +89,10 @@ class Actor:
         superadmin: whether they may do everything, for every customer.
         roles: what they may do, by customer.
         suspended: those of these customers that are suspended.
+        scopes: of their API key; none: whatever they may.
+        bots: of their API key; none: every bot of their customers.
+        key_id: their API key.
+        sign_in_id: their sign-in, if they have no API key.
     """
 
     person_id: int
@@ -79,6 +100,10 @@ class Actor:
     superadmin: bool
     roles: Mapping[int, Role]
     suspended: frozenset[int] = frozenset()
+    scopes: frozenset[Scope] | None = None
+    bots: frozenset[int] | None = None
+    key_id: int | None = None
+    sign_in_id: int | None = None
 
     @property
     def customers(self) -> list[int]:
@@ -95,9 +120,23 @@ def actor_of(bearer: str | None) -> Actor:
     found = services.find_bearer(bearer) if bearer else None
     if found is None:
         raise NotSignedIn
-    roles = {membership.customer_id: membership.role for membership in found.memberships}
-    suspended = frozenset(membership.customer_id for membership in found.memberships if membership.suspended)
-    return Actor(found.person_id, found.name, found.superadmin, MappingProxyType(roles), suspended)
+    return _limited(found)
+
+
+def _limited(found: Bearer) -> Actor:
+    """What a key leaves of its person's rights. A superadmin's key for one customer is that of an owner."""
+    roles = {member.customer_id: member.role for member in found.memberships}
+    suspended = frozenset(member.customer_id for member in found.memberships if member.suspended)
+    superadmin = found.superadmin
+    if found.customer_id is not None:
+        roles = {found.customer_id: Role.OWNER if superadmin else roles[found.customer_id]} if (
+            superadmin or found.customer_id in roles
+        ) else {}  # fmt: skip
+        superadmin = False
+    return Actor(
+        found.person_id, found.name, superadmin, MappingProxyType(roles), suspended & roles.keys(), found.scopes,
+        found.bots, found.key_id, found.sign_in_id,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -136,7 +175,7 @@ def bot_for(actor: Actor, bot_id: int, *, needs: Role) -> Bot:
         Suspended: it is theirs, and its customer is suspended.
         NotAllowed: it is theirs, and their role does not suffice.
     """
-    if not 0 < bot_id <= _LARGEST_ID:
+    if not 0 < bot_id <= _LARGEST_ID or (actor.bots is not None and bot_id not in actor.bots):
         raise NotFound
     for customer_id in _places_of(actor, bot_id):
         with tenant_session(customer_id) as session:
@@ -145,6 +184,16 @@ def bot_for(actor: Actor, bot_id: int, *, needs: Role) -> Bot:
             _check(actor, customer_id, needs)
             return bot
     raise NotFound
+
+
+def in_scope(actor: Actor, scope: Scope | None) -> None:
+    """Go on only if their API key has this scope, if it has any.
+
+    Raises:
+        OutOfScope: it has not.
+    """
+    if actor.scopes is not None and scope is not None and scope not in actor.scopes:
+        raise OutOfScope(scope)
 
 
 def superadmin_only(actor: Actor) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from botyard.accounts.roles import Role
+from botyard.accounts.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,29 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who shows a token."""
+    """Who shows a token, and to what the token limits them.
+
+    Args:
+        person_id: who.
+        name: what they are called.
+        superadmin: whether they may do everything.
+        memberships: what they may do, for each of their customers.
+        scopes: of the key; none: whatever they may.
+        customer_id: of the key; none: every customer of theirs.
+        bots: of the key; none: every bot of these.
+        key_id: the row of the API key, if it is one.
+        sign_in_id: the row of the sign-in, if it is an access token.
+    """
 
     person_id: int
     name: str
     superadmin: bool
     memberships: tuple[Member, ...]
+    scopes: frozenset[Scope] | None = None
+    customer_id: int | None = None
+    bots: frozenset[int] | None = None
+    key_id: int | None = None
+    sign_in_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from starlette.testclient import TestClient
 
@@ -29,10 +30,16 @@ class Caller:
     web: TestClient
     token: str | None = None
 
-    def ask(self, method: str, path: str, json: Any = None) -> Answer:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        found = self.web.request(method, f"/api{path}", json=json, headers=headers)
-        return Answer(found.status_code, found.json(), dict(found.headers))
+    def ask(self, method: str, path: str, json: Any = None, headers: dict[str, str | None] | None = None) -> Answer:
+        """Ask; under ``/v1`` with a fresh key and for any version, unless the headers say otherwise (none: without)."""
+        sent: dict[str, str | None] = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if path.startswith("/v1/"):
+            sent |= {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
+            sent |= {"If-Match": "*"} if method in {"PUT", "PATCH", "DELETE"} else {}
+        sent |= headers or {}
+        kept = {name: value for name, value in sent.items() if value is not None}
+        found = self.web.request(method, f"/api{path}", json=json, headers=kept)
+        return Answer(found.status_code, found.json() if found.content else None, dict(found.headers))
 
     def get(self, path: str) -> Answer:
         return self.ask("GET", path)
@@ -42,6 +49,9 @@ class Caller:
 
     def put(self, path: str, json: Any) -> Answer:
         return self.ask("PUT", path, json)
+
+    def patch(self, path: str, json: Any) -> Answer:
+        return self.ask("PATCH", path, json)
 
     def delete(self, path: str) -> Answer:
         return self.ask("DELETE", path)

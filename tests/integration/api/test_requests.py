@@ -55,7 +55,7 @@ def test_what_does_not_fit_is_named_and_leaves_nothing(root: Caller, clean: Serv
     answer = root.post("/customers", body)
     assert answer.status == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    assert set(answer.body) == {"title", "status", "detail", "errors"}
+    assert set(answer.body) == {"type", "title", "status", "detail", "instance", "errors"}
     assert answer.body["errors"][0]["field"] == field
     assert "secretSECRET" not in str(answer.body)
     assert clean.superuser("SELECT count(*) FROM customers") == [(1,)]

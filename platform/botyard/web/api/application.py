@@ -1,25 +1,45 @@
 """The REST API as an application of its own, with its own answers to errors; the web process mounts it."""
 
 from typing import Final
+from uuid import uuid4
 
+import structlog
 from fastapi import FastAPI
-from starlette.datastructures import Headers, State
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders, State
+from starlette.types import Message, Receive, Scope, Send
 
 from botyard import __version__
-from botyard.web.api import bots, customers, messages
-from botyard.web.api.problems import explain_errors, problem
+from botyard.web.api import customers, messages, v1
+from botyard.web.api.problems import explain_errors, problem, request_id
 
 PREFIX: Final = "/api"
 _LARGEST_BODY: Final = 1024 * 1024
 
 
 class Api(FastAPI):
-    """An application that reads no more than a mebibyte, and says so as it says everything else."""
+    """An application that names each request, reads no more than a mebibyte, and says so as it says everything else."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What is only found to be too large while it is read is refused by the framework."""
-        declared = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        named = uuid4().hex
+
+        async def named_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Request-Id"] = named
+            await send(message)
+
+        token = request_id.set(named)
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=named):
+                await self._serve(scope, receive, named_send)
+        finally:
+            request_id.reset(token)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > _LARGEST_BODY:
             await problem(413, "A request has at most 1 MiB.")(scope, receive, send)
             return
@@ -38,6 +58,9 @@ def build_api(state: State) -> Api:
     )  # fmt: skip
     app.state = state
     explain_errors(app)
-    for router in (customers.router, bots.router, messages.router):
+    # The paths that bot managers before this one had; `/api/v1` is the API itself.
+    for router in (customers.router, messages.router):
         app.include_router(router)
+    for router in v1.ROUTERS:
+        app.include_router(router, prefix="/v1")
     return app

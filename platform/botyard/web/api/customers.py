@@ -10,7 +10,8 @@ from botyard.accounts.access import bot_for, customer_for, superadmin_only
 from botyard.accounts.roles import Role
 from botyard.accounts.services import fit_name
 from botyard.bots import errands
-from botyard.web.api.rights import Need, Route, SignedIn, needs
+from botyard.web.api.rights import Need, SignedIn, needs
+from botyard.web.api.routes import Route
 from botyard.web.api.shapes import After, BotShown, CustomerShown, Given, Limit, Shown
 from db.models import Customer
 

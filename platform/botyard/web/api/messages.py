@@ -6,7 +6,8 @@ from typing import cast
 from fastapi import APIRouter, Request
 
 from botyard.manager import BotManager
-from botyard.web.api.rights import Need, Route, SignedIn, needs
+from botyard.web.api.rights import Need, SignedIn, needs
+from botyard.web.api.routes import Route
 from botyard.web.api.shapes import Shown, Time
 
 router = APIRouter(prefix="/messages", route_class=Route)

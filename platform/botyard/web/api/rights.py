@@ -1,23 +1,24 @@
 """Who may use a route. Each route says what it needs, or there is no application: nothing is open by default.
 
 A role is needed for the object that the path names, or for one's own customer, and checked where that is loaded
-(`botyard.accounts.access`): before that nobody is told whether it exists.
+(`botyard.accounts.access`): before that nobody is told whether it exists. The scope of an API key is checked at once.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import Depends, Request, Response
-from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
+from fastapi import Depends, Request
 
-from botyard.accounts.access import Actor, Suspended, actor_of, superadmin_only
+from botyard.accounts.access import Actor, Suspended, actor_of, in_scope, superadmin_only
 from botyard.accounts.roles import Role
-from db.acting import acting_as
+from botyard.accounts.scopes import Scope
+from botyard.web.api.idempotency import Again
 
 _NEEDS: Final = "__botyard_needs__"
-_LONGEST_BEARER: Final = 200
+_CREATES: Final = "__botyard_creates__"
+_LONGEST_BEARER: Final = 4096
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -25,52 +26,101 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 class Need(StrEnum):
     """What somebody must be to use a route, if it is not a role."""
 
+    NOBODY = "nobody"
+    """Strangers, too: said on purpose."""
     SIGNED_IN = "signed in"
     SUPERADMIN = "superadmin"
 
 
-def needs(need: Need | Role) -> Callable[[Endpoint], Endpoint]:
-    """Say of an endpoint what it needs."""
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a route needs.
+
+    Args:
+        who: what somebody must be, or the role that they must have.
+        scope: what their API key must allow, if it has scopes.
+    """
+
+    who: Need | Role
+    scope: Scope | None
+
+
+@dataclass(frozen=True, slots=True)
+class Creates:
+    """That a route makes something, so its requests carry an ``Idempotency-Key``.
+
+    Args:
+        again: gives the answer anew from what was made.
+        status: of the answer.
+        secret: the first answer shows what is kept nowhere: a repetition gets what `again` gives.
+    """
+
+    again: Again
+    status: int
+    secret: bool
+
+
+def needs(who: Need | Role, scope: Scope | None = None) -> Callable[[Endpoint], Endpoint]:
+    """Say of an endpoint what it needs. Only what is open to all, and the source's own paths, need no scope."""
 
     def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _NEEDS, need)
+        setattr(endpoint, _NEEDS, Needs(who, scope))
         return endpoint
 
     return mark
 
 
-class Route(APIRoute):
-    """A route that lets in whoever it says: before the body is read, and with their name on all that they do."""
+def creates(again: Again, *, status: int = 201, secret: bool = False) -> Callable[[Endpoint], Endpoint]:
+    """Say of an endpoint that it makes something; see `Creates`.
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        if not isinstance(getattr(endpoint, _NEEDS, None), Need | Role):
-            raise TypeError(f"{path} does not say what it needs; see botyard.web.api.rights")
-        super().__init__(path, endpoint, **options)
+    Its service calls `db.claims.took_effect` in the transaction of what it makes; `again` is called with who asks and
+    with these values by their names, and gives what the endpoint would.
+    """
 
-    @property
-    def need(self) -> Need | Role:
-        """What the route needs."""
-        need: Need | Role = getattr(self.endpoint, _NEEDS)
-        return need
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _CREATES, Creates(again, status, secret))
+        return endpoint
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, behind the check."""
-        inner = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            actor = await run_in_threadpool(actor_of, _bearer(request))
-            if self.need is Need.SUPERADMIN and not self.param_convertors:
-                superadmin_only(actor)
-            if actor.roles and not actor.customers and not actor.superadmin:
-                raise Suspended
-            request.state.actor = actor
-            with acting_as(f"person:{actor.person_id}"):
-                return await inner(request)
-
-        return handle
+    return mark
 
 
-def _bearer(request: Request) -> str | None:
+def needs_of(endpoint: Callable[..., Any]) -> Needs | None:
+    """What an endpoint says that it needs."""
+    found: Needs | None = getattr(endpoint, _NEEDS, None)
+    return found
+
+
+def creates_of(endpoint: Callable[..., Any]) -> Creates | None:
+    """What an endpoint says that it makes."""
+    found: Creates | None = getattr(endpoint, _CREATES, None)
+    return found
+
+
+def let_in(request: Request, needed: Needs, *, of_an_object: bool) -> Actor | None:
+    """Who makes a request, if they may; none for what is open to strangers.
+
+    Args:
+        request: what shows the token.
+        needed: what its route needs.
+        of_an_object: its path names one: whether that exists is told to nobody but whose it is.
+
+    Raises:
+        AccessError: they may not.
+    """
+    bearer = bearer_of(request)
+    if needed.who is Need.NOBODY:
+        return None
+    actor = actor_of(bearer)
+    if needed.who is Need.SUPERADMIN and not of_an_object:
+        superadmin_only(actor)
+    if actor.roles and not actor.customers and not actor.superadmin:
+        raise Suspended
+    in_scope(actor, needed.scope)
+    return actor
+
+
+def bearer_of(request: Request) -> str | None:
+    """The bearer token of a request, if it shows one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     return token if scheme.lower() == "bearer" and 0 < len(token) <= _LONGEST_BEARER else None
