@@ -42,9 +42,9 @@ class Home:
     def __call__(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         return botyard(self.run.environment | settings, *words)
 
-    def json(self, *words: str, code: int = 0, **settings: str) -> Any:
+    def json(self, *words: str, code: int | None = 0, **settings: str) -> Any:
         ended = self(*words, "--json", **settings)
-        assert ended.returncode == code, ended.stderr + ended.stdout
+        assert code is None or ended.returncode == code, ended.stderr + ended.stdout
         return json.loads(ended.stdout)
 
     def pid(self, process: str) -> int:
@@ -147,14 +147,22 @@ def test_why_is_content_with_a_bot_that_answers_and_names_what_stands_in_the_way
     token = json.loads((home.state / "secrets.json").read_text())["demo_token"]
     ours = home.call(token, "getWebhookInfo")["result"]["url"]
     try:
-        home.call(token, "setWebhook", url="https://another.example.org/hook")
-        (stolen,) = [one for one in home.json("bot", "why", "1", code=1) if one["state"] == "trouble"]
-        assert stolen["says"] == "Its updates go to another.example.org, which is not this installation."
-        home.call(token, "deleteWebhook")
-        (missing,) = [one for one in home.json("bot", "why", "1", code=1) if one["state"] == "trouble"]
-        assert missing["says"].startswith("No webhook is set at Telegram")
+        stolen = "Its updates go to another.example.org, which is not this installation."
+        _says_of_the_webhook(home, stolen, token, "setWebhook", url="https://another.example.org/hook")
+        _says_of_the_webhook(home, "No webhook is set at Telegram", token, "deleteWebhook")
     finally:
         home.call(token, "setWebhook", url=ours)
+
+
+def _says_of_the_webhook(home: Home, words: str, token: str, method: str, **params: str) -> None:
+    """The health check of the minute may mend it before it is looked at."""
+
+    def said() -> bool:
+        home.call(token, method, **params)
+        (found,) = [one for one in home.json("bot", "why", "1", code=None) if one["check"] == "webhook"]
+        return bool(found["says"].startswith(words))
+
+    wait_until(said, 30, words)
 
 
 def test_a_silent_telegram_and_silent_workers_are_findings_and_no_crash(home: Home) -> None:
@@ -170,7 +178,8 @@ def test_a_silent_telegram_and_silent_workers_are_findings_and_no_crash(home: Ho
         for pid in asleep:
             os.kill(pid, signal.SIGCONT)
     troubles = {one["check"]: one["says"] for one in why if one["state"] == "trouble"}
-    assert set(troubles) == {"Telegram", "workers"}
+    # A health check that ran meanwhile found it, too.
+    assert set(troubles) - {"health"} == {"Telegram", "workers"}
     assert "cannot be reached" in troubles["Telegram"]
     assert "No worker serves the queue outbound" in troubles["workers"]
     assert {"Bot API", "workers"} <= {one["check"] for one in doctor if one["state"] == "trouble"}
@@ -235,7 +244,7 @@ def test_a_removed_bot_is_gone_its_webhook_answers_404_and_it_can_be_added_again
     removed = fragile.json("bot", "remove", "fragile_bot", "--yes")
     assert list(removed) == [
         "id", "username", "webhook", "outbox", "inbox", "conversations", "messages", "chats", "jobs",
-        "journal", "keyboards", "media", "dead_letters",
+        "journal", "keyboards", "media", "dead_letters", "bot_users",
     ]  # fmt: skip
     assert removed["webhook"] == "removed"
     assert fragile.call(TOKEN, "getWebhookInfo")["result"]["url"] == ""
