@@ -54,13 +54,15 @@ class Operation(Created, Base):
     done: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int | None]
     request: Mapped[dict[str, Any]]
-    """What is to be done. Never a secret."""
+    """What is to be done. Never a secret in clear; what stands under ``private`` goes when it ends."""
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     error: Mapped[str | None]
     """Why it failed, in a sentence for people."""
     cancel_asked_at: Mapped[datetime | None]
     runs_until: Mapped[datetime | None]
     """Until then its worker is taken to be alive; it writes this anew while it works."""
+    tries: Mapped[int] = mapped_column(server_default="0")
+    """How often it was claimed since it last got any further: what kills its workers is given up."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")

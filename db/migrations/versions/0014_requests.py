@@ -41,6 +41,7 @@ CREATE TABLE operations (
     error TEXT,
     cancel_asked_at TIMESTAMP WITH TIME ZONE,
     runs_until TIMESTAMP WITH TIME ZONE,
+    tries BIGINT DEFAULT '0' NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE,
     finished_at TIMESTAMP WITH TIME ZONE,
     version BIGINT DEFAULT '1' NOT NULL,
