@@ -12,7 +12,7 @@ import orjson
 import pydantic
 import pytest
 
-from botyard.state.codec import Codec
+from botyard.state.codec import FORMAT, Codec
 from botyard.state.memory import Memory
 from tests.unit.test_state_codec import there_and_back
 
@@ -312,3 +312,21 @@ def test_a_new_field_of_a_dataclass_gets_its_default_and_one_that_went_stays_as_
     back = Codec().load(row).data["it"]
     assert back == {"line": Line("tea"), "slim": Slim(1), "point": Point(1)}
     assert back["line"].old == (1,)
+
+
+def imported(of: str, value: Any) -> tuple[Any, Any]:
+    """A member of an enumeration as an import stores it: what is read, and what is stored of that again."""
+    codec = Codec()
+    stored = {FORMAT: 1, "data": {"it": {"!": "member", "of": of, "value": value}}}
+    read = codec.load(stored)
+    return read.data["it"], codec.dump(read, "user_data")["data"]["it"]
+
+
+@pytest.mark.parametrize(("value", "member"), [(1, Colour.RED), ("b", Colour.BLUE)])
+def test_a_member_of_an_enumeration_that_was_imported_is_found_by_its_value(value: Any, member: Colour) -> None:
+    assert imported(f"{Colour.__module__}:{Colour.__qualname__}", value)[0] is member
+
+
+@pytest.mark.parametrize("of", [f"{Colour.__module__}:{Colour.__qualname__}", f"{Point.__module__}:Point", "gone:Away"])
+def test_what_is_no_member_of_an_enumeration_is_kept_as_it_is(of: str) -> None:
+    assert imported(of, 7)[1] == {"!": "member", "of": of, "value": 7}

@@ -274,3 +274,15 @@ def _registered(of: "Decoder", stored: dict[str, Any]) -> Any:
 
 
 BY_TAG["as"] = _registered
+
+
+def _member(of: "Decoder", stored: dict[str, Any]) -> Any:
+    """A member of an enumeration, by its value: of memory that was brought here, whose writer did not know its name."""
+    kind = of.codec.names.named(stored["of"])
+    if not isinstance(kind, type) or not issubclass(kind, Enum):
+        raise TypeError(f"{stored['of']} is no enumeration")
+    # By the table of values, for calling the class would run the bot's code.
+    return kind._value2member_map_[of.decode(stored["value"])]
+
+
+BY_TAG["member"] = _member
