@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Index, Text, func, text
+from sqlalchemy import ARRAY, Index, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, BotOwned
@@ -13,14 +13,7 @@ class BotUser(BotOwned, Base):
     """A Telegram user of a bot. Whether they can be reached stands in `Chat`."""
 
     __tablename__ = "bot_users"
-    __table_args__ = (
-        Index("ix_bot_users_last_seen", "bot_id", "last_seen", "user_id"),
-        Index("ix_bot_users_tags", "tags", postgresql_using="gin"),
-        Index(
-            "ix_bot_users_username", "bot_id", func.lower(text("username")),
-            postgresql_where=text("username IS NOT NULL"),
-        ),
-    )  # fmt: skip
+    __table_args__ = (Index("ix_bot_users_last_seen", "bot_id", "last_seen", "user_id"),)
 
     bot_id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(primary_key=True)

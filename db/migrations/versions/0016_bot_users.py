@@ -28,8 +28,6 @@ CREATE TABLE bot_users (
     CONSTRAINT pk_bot_users PRIMARY KEY (bot_id, user_id)
 );
 CREATE INDEX ix_bot_users_last_seen ON bot_users (bot_id, last_seen, user_id);
-CREATE INDEX ix_bot_users_tags ON bot_users USING gin (tags);
-CREATE INDEX ix_bot_users_username ON bot_users (bot_id, lower(username)) WHERE username IS NOT NULL;
 """
 CHANGED = (
     "first_name", "last_name", "username", "language_code", "is_premium", "language", "tags", "attributes", "last_seen",

@@ -18,6 +18,7 @@ from botyard.errors import PermanentError, TransientError
 from botyard.mailbox.protocol import Held
 from botyard.processing.batcher import Batcher
 from botyard.processing.early import EarlySends
+from botyard.processing.people import ACQUAINTANCES, Person
 from botyard.processing.preparing import Occasion, Preparer, whose
 from botyard.processing.rows import (
     BOT_DATA,
@@ -205,18 +206,27 @@ class Resolver:
             begin()
             resolution, failure = await self._run_once(held, entry, update, run, loaded)
             self._writes_bot_data |= BOT_DATA in resolution.memory
-            decided = await self._commits.submit(resolution)
+            person = self._news_of(held, entry, update)
+            decided = await self._commits.submit(resolution if person is None else person.joined(resolution))
             if decided.verdict is Verdict.REFUSED:
                 return await self._refused(held, decided.reason)
             if decided.verdict is Verdict.GONE:
                 raise BotGone(_GONE_SECONDS)
             if decided.verdict is Verdict.WRITTEN and self._application.bot.buttons is not None:
                 await self._application.bot.buttons.forget(run)
+            if decided.verdict is Verdict.WRITTEN and person is not None:
+                ACQUAINTANCES.keep(person)
             if decided.verdict is not Verdict.STALE:
                 wake = any(not send.written for send in run.sends) or decided.verdict is Verdict.KNOWN
                 dead = decided.verdict is Verdict.WRITTEN and failure is not None
                 return Ended("dead", wake, failure) if dead else Ended("done", wake)
         raise Contended(_CONTENDED_SECONDS)
+
+    def _news_of(self, held: Held, entry: Entry, update: Occasion) -> Person | None:
+        """Who wrote, if that is to be noted; what a replay tells is old news."""
+        if held.update_id < 0 or isinstance(update, Firing):
+            return None
+        return ACQUAINTANCES.news_of(self._bot.id, update, entry.received_at)
 
     async def _passed_over(self, held: Held, entry: Entry, run: UpdateRun) -> Ended:
         """Its job was removed, switched off or replaced while the firing waited."""

@@ -56,7 +56,7 @@ SELECT set_config('app.tenant', %(tenant)s, true);
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
     u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
-    reach bool, started timestamptz, attempt bigint{columns})
+    reach bool, started timestamptz, attempt bigint{columns}{person})
 ){crowded}, g AS MATERIALIZED (
   SELECT r.u, z.* FROM r, jsonb_to_recordset(r.guards) AS z(scope text, key text, version bigint, state text)
 ), v AS MATERIALIZED (
@@ -117,20 +117,42 @@ WITH r AS MATERIALIZED (
   SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NOT NULL THEN 'update.dead'
          WHEN y.kind = 'message' THEN 'message.received' ELSE 'update.processed' END,
          'update:' || y.u, 'bot', jsonb_build_object('chat', y.k, 'kind', y.kind) FROM y
-){written}
+){written}{seen}
 -- No row at all: there is no such bot.
 SELECT x.u, i.update_id IS NOT NULL FROM b LEFT JOIN x ON true LEFT JOIN i ON i.update_id = x.u{last}
 """
-_PARTS: Final = {"sends": _SENDS, "columns": "", "crowded": "", "has_room": "", "written": "", "last": ""}
-
-
-# Most batches have nothing to do with jobs, and their statements nothing of it to plan.
-LOAD_FIRING: Final = LOAD + of_jobs.LOADED
-COMMIT: Final = _COMMIT.format_map(_PARTS)
-COMMIT_WITH_JOBS: Final = _COMMIT.format_map({
-    **_PARTS, "columns": of_jobs.COLUMNS, "crowded": of_jobs.CROWDED.rstrip(), "has_room": of_jobs.HAS_ROOM,
+# Who wrote, in the order of their numbers: two batches that know the same people wait for each other, and not both.
+_SEEN: Final = """, seen AS (
+  INSERT INTO bot_users AS p (bot_id, customer_id, user_id, first_name, last_name, username, language_code, is_premium,
+                              first_seen, last_seen)
+  SELECT DISTINCT ON (z.id) %(bot)s, %(customer)s, z.id, z.first_name, z.last_name, z.username, z.language_code,
+         z.is_premium, z.at, z.at
+    FROM y, jsonb_to_record(y.person) AS z(id bigint, first_name text, last_name text, username text,
+                                           language_code text, is_premium bool, at timestamptz)
+   WHERE y.person IS NOT NULL ORDER BY z.id, z.at DESC
+  ON CONFLICT (bot_id, user_id) DO UPDATE
+     SET first_name = excluded.first_name, last_name = excluded.last_name, username = excluded.username,
+         language_code = excluded.language_code, is_premium = excluded.is_premium, last_seen = excluded.last_seen
+   WHERE excluded.last_seen >= p.last_seen
+)"""
+_PARTS: Final = {
+    "sends": _SENDS, "columns": "", "crowded": "", "has_room": "", "written": "", "last": "", "person": "", "seen": "",
+}  # fmt: skip
+_JOBS: Final = {
+    "columns": of_jobs.COLUMNS, "crowded": of_jobs.CROWDED.rstrip(), "has_room": of_jobs.HAS_ROOM,
     "written": of_jobs.WRITTEN.rstrip(), "last": of_jobs.AND_CROWDED,
-})  # fmt: skip
+}  # fmt: skip
+_PEOPLE: Final = {"person": ", person jsonb", "seen": _SEEN}
+
+
+# Most batches have nothing to do with jobs and bring no news of people, and their statements nothing of it to plan.
+LOAD_FIRING: Final = LOAD + of_jobs.LOADED
+COMMITS: Final = {
+    (jobs, people): _COMMIT.format_map(_PARTS | (_JOBS if jobs else {}) | (_PEOPLE if people else {}))
+    for jobs in (False, True)
+    for people in (False, True)
+}
+"""How a batch is committed: by whether jobs stand in it, and whether people."""
 
 # Sends of a run that is still going on; not if the update was resolved meanwhile, by somebody else.
 WRITE_EARLY: Final = f"""

@@ -73,6 +73,8 @@ class Resolution:
     """Its part of the batch, as JSON."""
     has_jobs: bool = False
     """Whether jobs stand in it, or it ends a job's firing."""
+    has_person: bool = False
+    """Whether there is news of its person in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
     }
     try:
         has_jobs = any(resolution.has_jobs for resolution in part)
-        statement = statements.COMMIT_WITH_JOBS if has_jobs else statements.COMMIT
+        statement = statements.COMMITS[has_jobs, any(resolution.has_person for resolution in part)]
         found = {update_id: written for update_id, written in _execute(statement, parameters)}  # noqa: C416
     except (psycopg2.IntegrityError, psycopg2.DataError) as error:
         _split(bot, telegram_id, part, decided, error)
