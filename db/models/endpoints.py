@@ -22,7 +22,7 @@ class Endpoint(Watched, CustomerOwned, Created, Base):
     url: Mapped[str]
     description: Mapped[str | None]
     types: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
-    """Which types of events; none: all but `message.received`."""
+    """Which types of events; none: all but the frequent ones (`botyard.events.FREQUENT`)."""
     bots: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     """Of which bots; none: of all."""
     status: Mapped[str] = mapped_column(server_default="active")
@@ -54,19 +54,21 @@ class EndpointSecret(Base):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class EndpointMessage(CustomerOwned, Created, Base):
+class EndpointMessage(Created, Base):
     """One event on its way to one endpoint; its id is the same at every attempt."""
 
     __tablename__ = "endpoint_messages"
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'discarded')", "state"),
         Index("uq_endpoint_messages_event", "endpoint_id", "event_id", unique=True),
-        Index("ix_endpoint_messages_due", "due", postgresql_where=text("state = 'waiting'")),
+        Index("ix_endpoint_messages_due", "endpoint_id", "due", postgresql_where=text("state = 'waiting'")),
+        Index("ix_endpoint_messages_sending", "endpoint_id", postgresql_where=text("sending_until IS NOT NULL")),
         Index("ix_endpoint_messages_endpoint", "endpoint_id", "id"),
         Index("ix_endpoint_messages_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int]
     endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoints.id", ondelete="CASCADE"))
     event_id: Mapped[int | None]
     """None: a test."""
@@ -76,16 +78,19 @@ class EndpointMessage(CustomerOwned, Created, Base):
     state: Mapped[str] = mapped_column(server_default="waiting")
     attempts: Mapped[int] = mapped_column(server_default="0")
     due: Mapped[datetime] = mapped_column(server_default=func.now())
+    sending_until: Mapped[datetime | None]
+    """While an attempt is under way: when its worker is taken for dead."""
     ended_at: Mapped[datetime | None]
 
 
-class EndpointAttempt(CustomerOwned, Base):
+class EndpointAttempt(Base):
     """One attempt to deliver a message, and what was answered."""
 
     __tablename__ = "endpoint_attempts"
     __table_args__ = (Index("ix_endpoint_attempts_message", "message_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int]
     message_id: Mapped[int] = mapped_column(ForeignKey("endpoint_messages.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     milliseconds: Mapped[int]

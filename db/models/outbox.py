@@ -29,6 +29,11 @@ class OutboxRow(BotOwned, Created, Base):
         ),
         # Everything of one bot, the latest first: for whoever looks at a bot, or removes it.
         Index("ix_outbox_bot", "bot_id", "id"),
+        # Of a chat what was never sent, for its history: seldom, so it costs those that are sent nothing.
+        Index(
+            "ix_outbox_unsent", "bot_id", "chat_key", "id",
+            postgresql_where=text("state IN ('dead', 'uncertain', 'expired', 'dropped')"),
+        ),
         Index("ix_outbox_open_due", "due", postgresql_where=text(f"state IN {OPEN_STATES}")),
         Index(
             "uq_outbox_update", "telegram_id", "update_id", "n", unique=True,

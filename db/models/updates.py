@@ -59,6 +59,8 @@ class Message(BotOwned, Base):
     __table_args__ = (
         CheckConstraint("direction IN ('in', 'out')", "direction"),
         Index("ix_messages_chat", "bot_id", "chat_key", "id"),
+        # A bot's chats, those with the latest message first.
+        Index("ix_messages_bot", "bot_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

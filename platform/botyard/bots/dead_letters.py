@@ -7,7 +7,8 @@ interrupted begins anew with the same id, which the mailbox' seen bits and the i
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -15,15 +16,15 @@ from typing import Any, Final, Literal
 import orjson
 from sqlalchemy import Text, cast, delete, func, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from botyard.bots.naming import find_bot
 from botyard.errors import InputError
-from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.protocol import mailbox_entry
 from botyard.mailbox.tickets import TicketQueue
 from botyard.telemetry.redaction import redact, redact_tree
+from db.acting import actor
 from db.engine import get_sessions
 from db.models import Bot, DeadLetter, Event
 
@@ -32,6 +33,7 @@ Outcome = Literal["replayed", "already", "full", "gone", "missing"]
 """What became of a letter: it is at work again, or was already; or its bot's mailboxes are full, its bot is removed, or
 it was thrown away, and then nothing was done."""
 
+_cause: Final = func.coalesce(DeadLetter.fingerprint, DeadLetter.reason)
 _DISCARDED_AT_ONCE: Final = 1000
 _MOST_LISTED: Final = 1000
 _BEGIN_UPDATE: Final = text("""
@@ -63,6 +65,9 @@ class Selection:
         what: updates or sends only.
         reason: a part of the reason or of the cause, in any case of letters.
         replayed: those that were replayed already, too.
+        bots: of these bots only, by their rows.
+        fingerprint: of this cause only, as `Group` names it.
+        upto: with this number, or a smaller one.
     """
 
     ids: tuple[int, ...] = ()
@@ -70,6 +75,9 @@ class Selection:
     what: What | None = None
     reason: str | None = None
     replayed: bool = False
+    bots: frozenset[int] | None = None
+    fingerprint: str | None = None
+    upto: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +133,30 @@ def groups(selection: Selection) -> list[Group]:
     Raises:
         InputError: there is no such bot.
     """
-    cause = func.coalesce(DeadLetter.fingerprint, DeadLetter.reason)
+    return [group for _, group in groups_of_bots(selection)]
+
+
+def groups_of_bots(selection: Selection, session: Session | None = None) -> list[tuple[int, Group]]:
+    """The same with the row of each one's bot.
+
+    Args:
+        selection: which letters.
+        session: of the customer whose letters are meant; none: everybody's.
+
+    Raises:
+        InputError: there is no such bot.
+    """
     latest = func.array_agg(aggregate_order_by(DeadLetter.reason, DeadLetter.id.desc()))[1]
     columns = (
-        Bot.username, DeadLetter.what, cause, latest, func.count(), func.min(DeadLetter.created_at),
-        func.max(DeadLetter.created_at), func.max(DeadLetter.id),
+        DeadLetter.bot_id, Bot.username, DeadLetter.what, _cause, latest, func.count(),
+        func.min(DeadLetter.created_at), func.max(DeadLetter.created_at), func.max(DeadLetter.id),
     )  # fmt: skip
-    with get_sessions("system")() as session:
-        chosen = _chosen(session, selection, select(*columns).outerjoin(Bot, Bot.id == DeadLetter.bot_id))
-        grouped = chosen.group_by(DeadLetter.bot_id, Bot.username, DeadLetter.what, cause)
+    with _reading(session) as reading:
+        chosen = _chosen(reading, selection, select(*columns).outerjoin(Bot, Bot.id == DeadLetter.bot_id))
+        grouped = chosen.group_by(DeadLetter.bot_id, Bot.username, DeadLetter.what, _cause)
         return [
-            Group(username or "", what, redact(shared), redact(reason), count, first, last, newest)
-            for username, what, shared, reason, count, first, last, newest in session.execute(
+            (bot, Group(username or "", what, redact(shared), redact(reason), count, first, last, newest))
+            for bot, username, what, shared, reason, count, first, last, newest in reading.execute(
                 grouped.order_by(func.max(DeadLetter.id).desc()).limit(_MOST_LISTED)
             )
         ]
@@ -162,14 +182,44 @@ def letters(selection: Selection) -> list[LetterLine]:
         ]
 
 
-def letter_ids(selection: Selection) -> list[int]:
+def part(selection: Selection, before: int | None, limit: int, session: Session | None = None) -> list[DeadLetter]:
+    """Letters as rows without their details, the latest first.
+
+    Args:
+        selection: which.
+        before: the number before which to begin; none: with the latest.
+        limit: how many at most.
+        session: of the customer whose letters are meant; none: everybody's.
+    """
+    with _reading(session) as reading:
+        query = _chosen(reading, selection, select(DeadLetter))
+        query = query.options(defer(DeadLetter.request), defer(DeadLetter.detail))
+        if before is not None:
+            query = query.where(DeadLetter.id < before)
+        return list(reading.scalars(query.order_by(DeadLetter.id.desc()).limit(limit)))
+
+
+def count(selection: Selection) -> tuple[int, int]:
+    """How many letters there are, and the largest number among them (0: there are none)."""
+    with get_sessions("system")() as session:
+        query = _chosen(session, selection, select(func.count(), func.coalesce(func.max(DeadLetter.id), 0)))
+        found, last = session.execute(query).one()
+        return found, last
+
+
+def letter_ids(selection: Selection, limit: int | None = None) -> list[int]:
     """The numbers of the letters, in the order in which they came.
+
+    Args:
+        selection: which.
+        limit: how many at most; none: all.
 
     Raises:
         InputError: there is no such bot, or no letter of a given number.
     """
     with get_sessions("system")() as session:
-        found = list(session.scalars(_chosen(session, selection, select(DeadLetter.id)).order_by(DeadLetter.id)))
+        query = _chosen(session, selection, select(DeadLetter.id)).order_by(DeadLetter.id)
+        found = list(session.scalars(query.limit(limit)))
     if missing := set(selection.ids) - set(found):
         raise InputError("dead letter", f"there is no number {min(missing)}.", "See `botyard dead list`.")
     return found
@@ -214,17 +264,15 @@ class Replayer:
     """Puts letters back to work.
 
     Args:
-        mailboxes: where updates go.
-        keeper: wakes senders.
+        keeper: takes updates in, and wakes senders.
         tickets: where the tickets go that this causes.
     """
 
-    def __init__(self, mailboxes: Mailboxes, keeper: Keeper, tickets: TicketQueue) -> None:
-        self._mailboxes = mailboxes
+    def __init__(self, keeper: Keeper, tickets: TicketQueue) -> None:
         self._keeper = keeper
         self._tickets = tickets
 
-    async def replay(self, number: int) -> Outcome:
+    def replay(self, number: int) -> Outcome:
         """Try one letter again: an update behind what waits in its chat, a send behind what waits in its lane."""
         with get_sessions("system")() as session:
             found = session.execute(
@@ -233,7 +281,7 @@ class Replayer:
         if found is None:
             return "missing"
         one, request = found
-        return self._send(one) if one.what == "send" else await self._update(one, request)
+        return self._send(one) if one.what == "send" else self._update(one, request)
 
     def _send(self, one: DeadLetter) -> Outcome:
         with get_sessions("system").begin() as session:
@@ -244,12 +292,12 @@ class Replayer:
         self._tickets.send_soon(self._keeper.wake(one.bot_id))
         return "replayed"
 
-    async def _update(self, one: DeadLetter, request: str) -> Outcome:
+    def _update(self, one: DeadLetter, request: str) -> Outcome:
         with get_sessions("system").begin() as session:
             update_id = session.execute(_BEGIN_UPDATE, {"id": one.id}).scalar()
         if update_id is None or one.telegram_id is None:
             return "already"
-        accepted = await self._mailboxes.accept(one.telegram_id, one.chat_key, update_id, _entry(request))
+        accepted = self._keeper.accept(one.telegram_id, one.chat_key, update_id, _entry(request))
         if accepted.verdict == "full":
             return "full"
         if accepted.verdict == "gone":
@@ -281,11 +329,27 @@ def _entry(request: str) -> bytes:
     return mailbox_entry(request.encode())
 
 
+@contextmanager
+def _reading(session: Session | None) -> Iterator[Session]:
+    """The session that is given, or one that sees every customer."""
+    if session is not None:
+        yield session
+        return
+    with get_sessions("system")() as own:
+        yield own
+
+
 def _chosen(session: Session, selection: Selection, query: Any) -> Any:
     if selection.ids:
         query = query.where(DeadLetter.id.in_(selection.ids))
     if selection.bot is not None:
         query = query.where(DeadLetter.bot_id == find_bot(session, selection.bot).id)
+    if selection.bots is not None:
+        query = query.where(DeadLetter.bot_id.in_(selection.bots))
+    if selection.fingerprint is not None:
+        query = query.where(_cause == selection.fingerprint)
+    if selection.upto is not None:
+        query = query.where(DeadLetter.id <= selection.upto)
     if selection.what is not None:
         query = query.where(DeadLetter.what == selection.what)
     if selection.reason is not None:
@@ -302,4 +366,4 @@ def _replayed(one: DeadLetter) -> Event:
 
 
 def _event(customer_id: int, bot_id: int, name: str, entity: str, **data: Any) -> Event:
-    return Event(customer_id=customer_id, bot_id=bot_id, type=name, entity=entity, actor="cli", data=data)
+    return Event(customer_id=customer_id, bot_id=bot_id, type=name, entity=entity, actor=actor(), data=data)

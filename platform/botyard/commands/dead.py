@@ -1,6 +1,5 @@
 """``botyard dead``: updates and sends that were given up."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -97,7 +96,7 @@ def replay(
     ids = _chosen(numbers, bot, what, reason, every=every)
     outcomes: Counter[Outcome] = Counter()
     try:
-        asyncio.run(_replay(ids, 1 / pace, settings, outcomes))
+        _replay(ids, 1 / pace, settings, outcomes)
     finally:
         # Also when a server went away in the middle: what was done is done.
         counted = {"chosen": len(ids), "replayed": outcomes["replayed"], "already": outcomes["already"]}
@@ -109,28 +108,26 @@ def replay(
         raise typer.Exit(TROUBLE)
 
 
-async def _replay(ids: "Sequence[int]", pause: float, settings: "Settings", outcomes: "Counter[Outcome]") -> None:
+def _replay(ids: "Sequence[int]", pause: float, settings: "Settings", outcomes: "Counter[Outcome]") -> None:
     """Each letter in its turn; the outcomes are counted as they come."""
-    import redis  # noqa: PLC0415
-    import redis.asyncio  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from redis import Redis  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import track  # noqa: PLC0415
 
     from botyard.bots.dead_letters import Replayer  # noqa: PLC0415
-    from botyard.mailbox.inbound import Mailboxes  # noqa: PLC0415
     from botyard.mailbox.keeping import Keeper  # noqa: PLC0415
     from botyard.mailbox.protocol import times_of  # noqa: PLC0415
     from botyard.mailbox.tickets import CeleryTickets, celery_producer  # noqa: PLC0415
 
-    url, times = settings.require("redis_url"), times_of(settings)
     err = Console(stderr=True)
-    with redis.Redis.from_url(url, socket_timeout=5) as plain:
-        async with redis.asyncio.Redis.from_url(url, socket_timeout=5) as client:
-            replayer = Replayer(Mailboxes(client, times), Keeper(plain, times), CeleryTickets(celery_producer()))
-            for place, number in enumerate(track(ids, "replaying", console=err, disable=not err.is_terminal)):
-                if place:
-                    await asyncio.sleep(pause)
-                outcomes[await replayer.replay(number)] += 1
+    with Redis.from_url(settings.require("redis_url"), socket_timeout=5) as redis:
+        replayer = Replayer(Keeper(redis, times_of(settings)), CeleryTickets(celery_producer()))
+        for place, number in enumerate(track(ids, "replaying", console=err, disable=not err.is_terminal)):
+            if place:
+                time.sleep(pause)
+            outcomes[replayer.replay(number)] += 1
 
 
 @app.command()
