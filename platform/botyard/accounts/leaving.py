@@ -23,7 +23,13 @@ def finish_removal(bot_id: int, customer_id: int | None) -> None:
         # Another removal of it may be faster, or it may be added again meanwhile: then its customer stays, too.
         with contextlib.suppress(InputError):
             asyncio.run(_remove(bot_id))
-    if customer_id is not None and customers.is_leaving(customer_id):
+    if customer_id is not None:
+        finish_leaving(customer_id)
+
+
+def finish_leaving(customer_id: int) -> None:
+    """Remove a customer whose data is to be removed now, if none of its bots is left."""
+    if customers.is_leaving(customer_id):
         customers.remove_customer(customer_id)
 
 

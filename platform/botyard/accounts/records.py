@@ -91,4 +91,7 @@ class CustomerLine:
     username: str | None
     name: str
     status: str
+    """``active``, ``suspended`` or ``removing``."""
     bots: int
+    kept_until: datetime | None
+    """Until then the removal can be taken back."""

@@ -1,48 +1,104 @@
 """Who somebody is, and whose something is: what no tenant's session can see. See docs/access.md."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from botyard.accounts.bearer import digest_of, fresh_token
+from botyard.accounts.bearer import digest_of, fresh_key, is_older_key, is_same, public_id_of
 from botyard.accounts.records import Bearer, Member, NewToken, TokenLine, TokenWanted
 from botyard.accounts.roles import Role
+from botyard.accounts.scopes import Scope
+from botyard.accounts.signed_tokens import Claims, is_signed_token, signed_tokens
 from botyard.errors import InputError
 from db.engine import get_sessions, storable
-from db.models import AccessToken, Bot, Customer, Membership, Person
+from db.models import AccessToken, Bot, Customer, Membership, Person, SignIn
 
 _LONGEST_NAME: Final = 200
 _LARGEST_ID: Final = 2**63 - 1
 _LONGEST_DAYS: Final = 3650
+_USE_NOTED: Final = timedelta(minutes=1)
 
 
 def find_bearer(token: str) -> Bearer | None:
-    """Who shows this token; nobody if it is unknown, expired or revoked."""
+    """Who shows this token: an API key, or the access token of a sign-in.
+
+    Nobody if it is unknown, expired or revoked, or the sign-in is over.
+    """
+    if not is_signed_token(token):
+        return _of_key(token)
+    claims = signed_tokens().read(token)
+    return None if claims is None else _of_sign_in(claims)
+
+
+def _of_sign_in(claims: Claims) -> Bearer | None:
     valid = and_(
-        AccessToken.digest == digest_of(token),
-        AccessToken.revoked_at.is_(None),
-        or_(AccessToken.expires_at.is_(None), AccessToken.expires_at > func.now()),
+        SignIn.id == claims.sign_in_id,
+        SignIn.person_id == claims.person_id,
+        SignIn.revoked_at.is_(None),
+        SignIn.expires_at > func.now(),
     )
-    query = (
-        select(Person, Membership, Customer.status)
-        .join(AccessToken, AccessToken.person_id == Person.id)
-        .outerjoin(Membership, Membership.person_id == Person.id)
-        .outerjoin(Customer, Customer.id == Membership.customer_id)
-        .where(valid)
-    )
+    query = _people(SignIn.id).join(SignIn, SignIn.person_id == Person.id).where(valid)
     with get_sessions("system")() as session:
         rows = session.execute(query).all()
-    if not rows:
+    return _bearer(rows, sign_in_id=claims.sign_in_id) if rows else None
+
+
+def _of_key(token: str) -> Bearer | None:
+    if (public_id := public_id_of(token)) is not None:
+        named = AccessToken.public_id == public_id
+    elif is_older_key(token):
+        named = and_(AccessToken.digest == digest_of(token), AccessToken.public_id.is_(None))
+    else:
         return None
+    valid = and_(
+        AccessToken.revoked_at.is_(None), or_(AccessToken.expires_at.is_(None), AccessToken.expires_at > func.now())
+    )
+    query = _people(AccessToken).join(AccessToken, AccessToken.person_id == Person.id).where(named, valid)
+    with get_sessions("system")() as session:
+        rows = session.execute(query).all()
+    if not rows or not is_same(rows[0][3].digest, digest_of(token)):
+        return None
+    key = rows[0][3]
+    _note_use(key)
+    scopes = None if key.scopes is None else frozenset(scope for scope in Scope if scope in key.scopes)
+    bots = None if key.bots is None else frozenset(key.bots)
+    return _bearer(rows, scopes=scopes, customer_id=key.customer_id, bots=bots, key_id=key.id)
+
+
+def _people(shown: Any) -> Select[Any]:
+    """People with their memberships, a row for each, and what they have shown."""
+    return (
+        select(Person, Membership, or_(Customer.status == "suspended", Customer.removal_began.is_not(None)), shown)
+        .select_from(Person)
+        .outerjoin(Membership, Membership.person_id == Person.id)
+        .outerjoin(Customer, Customer.id == Membership.customer_id)
+    )
+
+
+def _bearer(rows: Sequence[Any], **limits: Any) -> Bearer:
     person = rows[0][0]
     members = tuple(
-        Member(membership.customer_id, Role.named(membership.role), status == "suspended")
-        for _, membership, status in rows
+        Member(membership.customer_id, Role.named(membership.role), bool(closed))
+        for _, membership, closed, _ in rows
         if membership is not None
     )
-    return Bearer(person.id, person.name, person.superadmin, members)
+    return Bearer(person.id, person.name, person.superadmin, members, **limits)
+
+
+def _note_use(key: AccessToken) -> None:
+    """Once a minute at most: a key that is used all the time must not write all the time."""
+    now = datetime.now(UTC)
+    if key.last_used_at is not None and now - key.last_used_at < _USE_NOTED:
+        return
+    unnoted = or_(AccessToken.last_used_at.is_(None), AccessToken.last_used_at <= now - _USE_NOTED)
+    with get_sessions("system").begin() as session:
+        # Not through the session: that somebody uses a key is no change to record.
+        session.connection().execute(
+            update(AccessToken).where(AccessToken.id == key.id, unnoted).values(last_used_at=now)
+        )
 
 
 def new_token(wanted: TokenWanted) -> NewToken:
@@ -56,7 +112,7 @@ def new_token(wanted: TokenWanted) -> NewToken:
         raise InputError(
             "expires_days", "is not between 1 and 3650.", "Leave it away for a token that does not expire."
         )
-    token = fresh_token()
+    fresh = fresh_key()
     expires = None if wanted.expires_days is None else datetime.now(UTC) + timedelta(days=wanted.expires_days)
     with get_sessions("system").begin() as session:
         person = session.scalars(select(Person).where(Person.name == name)).first()
@@ -67,10 +123,12 @@ def new_token(wanted: TokenWanted) -> NewToken:
         if wanted.customer is not None:
             customer = find_customer(session, wanted.customer)
             _join(session, person, customer, wanted.role or Role.OWNER)
-        row = AccessToken(person_id=person.id, digest=digest_of(token), expires_at=expires)
+        row = AccessToken(
+            person_id=person.id, public_id=fresh.public_id, digest=digest_of(fresh.key), expires_at=expires
+        )
         session.add(row)
         session.flush()
-        return NewToken(row.id, name, token)
+        return NewToken(row.id, name, fresh.key)
 
 
 def _join(session: Session, person: Person, customer: Customer, role: Role) -> None:

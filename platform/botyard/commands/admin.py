@@ -1,15 +1,72 @@
-"""``botyard admin``: people and their bearer tokens."""
+"""``botyard admin``: people, how they come in, and their bearer tokens."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated, Final, Literal
 
 import typer
 
-from botyard.commands.output import AsJson, attached, say, show, show_json, show_one
+from botyard.commands.output import WRONG_USE, AsJson, attached, say, show, show_json, show_one
 
 app = typer.Typer(help="People, and the tokens that let them in.", no_args_is_help=True)
 
 _SUPERADMIN: Final = "admin"
+
+
+@app.command()
+def create(
+    *,
+    name: Annotated[str | None, typer.Option(help="What they are called; asked for if not said.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input: its first line.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a superadmin, who signs in with a name and a password; it is asked for twice."""
+    from botyard.accounts.people import add_superadmin  # noqa: PLC0415
+
+    attached()
+    if name is None or not password_stdin:
+        _needs_a_terminal()
+    called = name if name is not None else str(typer.prompt("Name", err=True))
+    if password_stdin:
+        password = sys.stdin.readline().removesuffix("\n")
+    else:
+        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    person = add_superadmin(called, password)
+    show_one({"id": person.id, "name": person.name, "superadmin": person.superadmin}, as_json=as_json)
+
+
+@app.command()
+def link(
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="Who sets a password with it; the first superadmin if not said.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a link that is valid once: for the first superadmin, or for somebody to set another password."""
+    from botyard.accounts.invitations import first_link, own_address, password_link  # noqa: PLC0415
+    from botyard.errors import InputError  # noqa: PLC0415
+
+    settings = attached()
+    made = first_link() if name is None else password_link(name)
+    if made is None:
+        raise InputError(
+            "name", "is not said, and there is somebody already.", "Say --name, or `botyard admin create`."
+        )
+    address = made.address(own_address(settings))
+    if as_json:
+        show_json({"link": address, "expires": made.row.expires_at})
+        return
+    say(f"Valid once, until {made.row.expires_at.astimezone():%H:%M}. Whoever has it comes in.")
+    print(address)  # noqa: T201
+
+
+def _needs_a_terminal() -> None:
+    if not sys.stdin.isatty():
+        say("botyard: nobody is there to ask: say --name and --password-stdin.")
+        raise typer.Exit(WRONG_USE)
 
 
 @app.command()

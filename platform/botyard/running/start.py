@@ -9,6 +9,7 @@ from botyard.bots.token_shape import check_token
 from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_free_port
 from botyard.embedded.disk import full_disk, no_room, room_is_scant
 from botyard.running.attached import note_environment
+from botyard.running.first_person import tell_first_link
 from botyard.running.formation import SERVERS, own_bot_step, prepare_step, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
 from botyard.running.own_connection import connect_later, own_greeting
@@ -165,7 +166,7 @@ async def _run_in(settings: Settings, folder: StateFolder, *, development: bool)
     async def on_ready() -> None:
         for line in _greeting(settings, environment):
             say(line)
-        works = [connect_later(settings, state, connect, say)]
+        works = [connect_later(settings, state, connect, say), tell_first_link(environment, say)]
         if watcher is not None:
             prepare = prepare_step(environment, remember=settings.database_url is None)
             works.append(watcher.follow(supervisor, [prepare, *([connect] if settings.bot_token else [])]))
@@ -200,6 +201,7 @@ def _greeting(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         f"Botyard is running. Chat with the demo bot:  {_simulator_url(settings)}/",
         f"Tasks (Flower):  http://127.0.0.1:{settings.flower_port}/flower/",
         f"    user {settings.flower_user}, password {environment['FLOWER_PASSWORD']}",
+        f"REST API:  http://127.0.0.1:{settings.web_port}/api/docs",
         f"Health and figures:  http://127.0.0.1:{settings.web_port}/ready  /metrics",
         f"State and logs are kept in {environment['STATE_DIR']}. Ctrl-C stops everything.",
         "",

@@ -8,12 +8,14 @@ from typing import Any, Final
 _TOKEN: Final = re.compile(r"(?<!\d)(\d{5,16})(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
 # A person's bearer token.
 _BEARER: Final = re.compile(r"\bby_[A-Za-z0-9_-]{40,}")
+# An access token of a sign-in.
+_JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}")
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
 
 
 def redact(text: str) -> str:
     """The text without tokens of bots (their number stays, it is no secret) and people, and passwords in addresses."""
-    return _PASSWORD.sub(r"\1:***@", _BEARER.sub("by_***", _TOKEN.sub(r"\1:***", text)))
+    return _PASSWORD.sub(r"\1:***@", _JWT.sub("eyJ***", _BEARER.sub("by_***", _TOKEN.sub(r"\1:***", text))))
 
 
 def redact_tree(value: Any) -> Any:

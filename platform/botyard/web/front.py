@@ -19,9 +19,12 @@ from botyard.settings import get_settings
 from botyard.sync import get_sync
 from botyard.telemetry import metrics
 from botyard.telemetry.logs import configure_logs
+from botyard.web import welcome
 from botyard.web.api.application import PREFIX as API_PREFIX
 from botyard.web.api.application import build_api
+from botyard.web.api.problems import explain_errors
 from botyard.web.health import router
+from botyard.web.proxies import behind_proxies
 from botyard.web.webhook import PREFIX, Intakes, Receive, Scope, Send, Webhook
 from db.roles import check_application_role
 
@@ -64,15 +67,19 @@ class Front:
         manager.watch(self._bot_changed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._api.state.manager = manager
+        # What no path fits, as one with a line's end in it, is answered here.
+        explain_errors(self._api)
         self._api.include_router(router)
+        self._api.include_router(welcome.router)
         self._api.mount(API_PREFIX, build_api(self._api.state))
+        self._served = behind_proxies(self._api, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._webhook(scope, receive, send)
         else:
-            await self._api(scope, receive, send)
+            await self._served(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
