@@ -13,7 +13,9 @@ connect_logs()
 def load_tasks(**_: object) -> None:
     """A worker is being made: only workers need the tasks' bodies, and with them the bots; beat and Flower do not."""
     import tasks.customers  # noqa: PLC0415
+    import tasks.endpoints  # noqa: PLC0415
     import tasks.maintenance  # noqa: PLC0415
+    import tasks.operations  # noqa: PLC0415
     import tasks.outbound  # noqa: PLC0415
     import tasks.updates  # noqa: F401, PLC0415
     from tasks.processes import connect_processes  # noqa: PLC0415

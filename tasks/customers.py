@@ -4,8 +4,8 @@ from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from botyard.accounts.customers import begin_removal, forgotten_customers, forgotten_removals, remove_customer
-from botyard.accounts.leaving import finish_removal
+from botyard.accounts.customers import begin_due_removal, due_customers, forgotten_removals
+from botyard.accounts.leaving import finish_leaving, finish_removal
 from botyard.bots.errands import REMOVE_BOT
 from tasks import app
 from tasks.base import YardTask
@@ -26,11 +26,10 @@ def remove_bot(self: YardTask, bot_id: int, customer_id: int | None = None) -> N
 
 @app.task(name="botyard.finish_removals", base=YardTask, acks_late=False)
 def finish_removals() -> None:
-    """Remove the bots, and then the customers, whose removal was begun and forgotten."""
+    """Remove the customers whose data is kept no longer, and the bots whose removal was begun and forgotten."""
     for bot_id in forgotten_removals():
         remove_bot.apply_async((bot_id,), queue="maintenance")
-    for customer_id in forgotten_customers():
-        # One may have got a bot since.
-        for bot_id in begin_removal(customer_id):
+    for customer_id in due_customers():
+        for bot_id in begin_due_removal(customer_id):
             remove_bot.apply_async((bot_id, customer_id), queue="maintenance")
-        remove_customer(customer_id)
+        finish_leaving(customer_id)

@@ -31,6 +31,7 @@ from botyard.mailbox.protocol import mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.manager import BotManager
 from botyard.media.store import store_of
+from botyard.processing.people import ACQUAINTANCES
 from botyard.processing.retention import prune, prune_media
 from botyard.processing.slice import Slice, Tools
 from botyard.settings import get_settings
@@ -64,6 +65,7 @@ class WorkerProcess:
             self.settings.require("redis_url"), socket_timeout=2, socket_connect_timeout=2, health_check_interval=25
         )
         self.manager = BotManager(get_sync(), self.redis)
+        get_sync().on("users.erased", lambda _, data: ACQUAINTANCES.forget(int(data["id"] or 0)))
         get_sync().start()
         self.keeper = Keeper(self.redis, times_of(self.settings))
         self.tickets = CeleryTickets(celery_producer())

@@ -25,7 +25,7 @@ def rows(yard: Rig, query: str) -> list[tuple[Any, ...]]:
 
 
 def replayer(yard: Rig) -> Replayer:
-    return Replayer(yard.boxes, yard.keeper, yard.tickets)
+    return Replayer(yard.keeper, yard.tickets)
 
 
 def mend(yard: Rig) -> None:
@@ -40,7 +40,7 @@ async def test_a_dead_update_runs_again_behind_what_waits_in_its_chat(yard: Rig)
     mend(yard)
     await yard.give(bot, message(2, "earlier"))
     (number,) = letter_ids(Selection())
-    assert await replayer(yard).replay(number) == "replayed"
+    assert replayer(yard).replay(number) == "replayed"
     await yard.settle(sending=False)
     sent = [text for (text,) in rows(yard, "SELECT params->>'text' FROM outbox ORDER BY id")]
     assert sent == ["heard earlier", "heard mended"]
@@ -51,7 +51,7 @@ async def test_a_dead_update_runs_again_behind_what_waits_in_its_chat(yard: Rig)
     assert letter_ids(Selection()) == []
     assert letter(number).replayed_at is not None
     assert rows(yard, "SELECT type, actor FROM events WHERE entity LIKE 'dead_letter:%'") == [
-        ("dead_letter.replayed", "cli")
+        ("dead_letter.replayed", "botyard")
     ]
 
 
@@ -61,9 +61,9 @@ async def test_replaying_twice_or_from_two_places_at_once_does_not_double_an_upd
     await yard.settle(sending=False)
     mend(yard)
     (number,) = letter_ids(Selection())
-    outcomes = await asyncio.gather(replayer(yard).replay(number), replayer(yard).replay(number))
+    outcomes = await asyncio.gather(*(asyncio.to_thread(replayer(yard).replay, number) for _ in range(2)))
     assert sorted(outcomes) == ["already", "replayed"]
-    assert await replayer(yard).replay(number) == "already"
+    assert replayer(yard).replay(number) == "already"
     await yard.settle(sending=False)
     assert rows(yard, "SELECT count(*) FROM outbox") == [(1,)]
 
@@ -74,15 +74,15 @@ async def test_whoever_is_interrupted_before_the_mark_begins_anew_under_the_same
     await yard.settle(sending=False)
     mend(yard)
     (number,) = letter_ids(Selection())
-    await replayer(yard).replay(number)
+    replayer(yard).replay(number)
     # As after a death between the mailbox and the mark, both with the update still waiting and with it done.
     for _ in range(2):
         rows(yard, "UPDATE dead_letters SET replayed_at = NULL")
-        assert await replayer(yard).replay(number) == "replayed"
+        assert replayer(yard).replay(number) == "replayed"
         await yard.settle(sending=False)
     yard.redis.delete(*yard.redis.keys("by:seen:*"))  # the inbox knows it, too
     rows(yard, "UPDATE dead_letters SET replayed_at = NULL")
-    await replayer(yard).replay(number)
+    replayer(yard).replay(number)
     await yard.settle(sending=False)
     assert rows(yard, "SELECT count(*) FROM outbox") == [(1,)]
 
@@ -93,15 +93,15 @@ async def test_a_letter_whose_mailbox_cannot_take_it_stays_a_letter(yard: Rig, m
     await yard.settle(sending=False)
     (number,) = letter_ids(Selection())
     yard.redis.hset(f"by:bot:{bot.telegram_id}", "held", yard.settings.mailbox_cap)
-    assert await replayer(yard).replay(number) == "full"
+    assert replayer(yard).replay(number) == "full"
     assert letter_ids(Selection()) == [number]
 
-    async def away(*_: Any, **__: Any) -> None:
+    def away(*_: Any, **__: Any) -> None:
         raise RedisGone
 
-    monkeypatch.setattr(yard.boxes, "accept", away)
+    monkeypatch.setattr(yard.keeper, "accept", away)
     with pytest.raises(RedisGone):
-        await replayer(yard).replay(number)
+        replayer(yard).replay(number)
     assert letter_ids(Selection()) == [number]
 
 
@@ -110,12 +110,12 @@ async def test_an_update_that_dies_again_is_a_new_letter(yard: Rig) -> None:
     await yard.give(bot, message(1, "raise"))
     await yard.settle(sending=False)
     (first,) = letter_ids(Selection())
-    await replayer(yard).replay(first)
+    replayer(yard).replay(first)
     await yard.settle(sending=False)
     (second,) = letter_ids(Selection())
     assert second != first
     assert letter_ids(Selection(replayed=True)) == [first, second]
-    assert await replayer(yard).replay(second) == "replayed"
+    assert replayer(yard).replay(second) == "replayed"
 
 
 async def test_an_update_that_could_not_be_read_goes_back_as_the_bytes_that_came(yard: Rig) -> None:
@@ -125,7 +125,7 @@ async def test_an_update_that_could_not_be_read_goes_back_as_the_bytes_that_came
     await yard.settle(sending=False)
     (number,) = letter_ids(Selection())
     assert "unreadable" in letter(number).request
-    await replayer(yard).replay(number)
+    replayer(yard).replay(number)
     entry: Any = yard.redis.lindex(f"by:box:{bot.telegram_id}:5", 0)
     assert entry.partition(b" ")[2] == b'77 {"update_id": "\xff"}'
 
@@ -144,7 +144,7 @@ async def test_a_dead_send_becomes_a_new_row_of_its_lane_and_wakes_the_sender(ya
     bot = make_bot()
     bury_send(yard, bot.id, add_row(yard.services, bot, "again", lane=3, repeat_policy="leave"))
     (number,) = letter_ids(Selection(what="send"))
-    outcomes = await asyncio.gather(*(asyncio.to_thread(asyncio.run, replayer(yard).replay(number)) for _ in range(3)))
+    outcomes = await asyncio.gather(*(asyncio.to_thread(replayer(yard).replay, number) for _ in range(3)))
     assert sorted(outcomes) == ["already", "already", "replayed"]
     assert rows(yard, "SELECT lane, repeat_policy, params->>'text' FROM outbox WHERE state = 'queued'") == [
         (3, "leave", "again")
@@ -162,7 +162,7 @@ async def test_a_letter_that_is_gone_or_whose_bot_is_gone_is_said_to_be_and_harm
     rows(yard, f"UPDATE bots SET removal_began = now() WHERE id = {removed.id}")  # noqa: S608
     yard.redis.hset(f"by:bot:{removed.telegram_id}", "gone", 1)
     ids = [*letter_ids(Selection()), 99]
-    assert [await replayer(yard).replay(number) for number in ids] == ["gone", "gone", "replayed", "missing"]
+    assert [replayer(yard).replay(number) for number in ids] == ["gone", "gone", "replayed", "missing"]
     assert letter_ids(Selection()) == ids[:2]
 
 
@@ -175,7 +175,7 @@ async def test_the_command_says_what_it_did_and_what_it_could_not_do(
         bury_send(yard, bot.id, add_row(yard.services, bot, text))
     outcomes = iter(["replayed", outcome, "replayed"])
 
-    async def replayed(*_: Any) -> str:
+    def replayed(*_: Any) -> str:
         return next(outcomes)
 
     monkeypatch.setattr(Replayer, "replay", replayed)
@@ -197,7 +197,7 @@ async def test_the_command_says_what_was_done_when_a_server_goes_away_in_the_mid
     for text in ("a", "b"):
         bury_send(yard, bot.id, add_row(yard.services, bot, text))
 
-    async def replayed(_: Replayer, number: int) -> str:
+    def replayed(_: Replayer, number: int) -> str:
         if number > 1:
             raise RedisGone
         return "replayed"

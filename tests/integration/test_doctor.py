@@ -13,10 +13,11 @@ from aiohttp import web
 
 from botyard.checks.doctor import examine
 from botyard.checks.finding import Finding, age, lasting, look, look_at_all, within
+from botyard.checks.keys import key_findings
 from botyard.checks.machine import clock_finding, readable_settings, state_findings
-from botyard.checks.servers import _ask, _keeps, _memory, key_findings, postgres_findings, redis_findings
+from botyard.checks.servers import _ask, _keeps, _memory, postgres_findings, redis_findings
 from botyard.errors import InputError
-from botyard.running.attached import note_environment
+from botyard.running.attached import attach, note_environment
 from botyard.settings import Settings, read_settings
 from botyard.supervisor import StateFolder
 from tests.factories import make_bot
@@ -105,7 +106,7 @@ def test_a_bad_setting_does_not_hide_the_servers_of_what_runs_here(
     with environment({"STATE_DIR": str(tmp_path / "state"), "LOG_LEVEL": "verbose"}):
         with StateFolder(tmp_path / "state") as folder:
             note_environment(folder.path, {"REDIS_URL": "redis://127.0.0.1:1/0"})
-            found = examine()
+            found = examine(attach)
         monkeypatch.delenv("REDIS_URL")
     (redis_finding,) = [finding for finding in found if finding.check == "Redis"]
     assert redis_finding.says == "It cannot be reached (ConnectionError)."

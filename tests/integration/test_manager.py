@@ -50,11 +50,11 @@ def two_bots() -> tuple[int, int]:
     return make_bot(telegram_id=4_200_000_001).id, make_bot(telegram_id=4_200_000_002).id
 
 
-def test_a_change_through_the_orm_is_seen_by_another_process_in_a_moment(there: BotManager, settings: Settings) -> None:
+def test_a_change_through_the_orm_is_seen_by_another_process_in_a_moment(there: BotManager) -> None:
     bot, neighbour = two_bots()
     assert there.bot(bot)
     kept = there.bot(neighbour)
-    configure(str(bot), {"repeat_uncertain": False}, settings)
+    configure(str(bot), {"repeat_uncertain": False})
     wait_until(lambda: there.known_bot(bot) is None, "it forgets what changed")
     found = there.bot(bot)
     assert found is not None
@@ -95,14 +95,14 @@ def test_raw_sql_is_found_by_the_sync_and_then_seen_everywhere(
 
 
 def test_a_change_whose_notification_was_lost_is_found_by_the_sync(
-    here: BotManager, there: BotManager, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    here: BotManager, there: BotManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot, _ = two_bots()
     here.sync_with_database()
     there.bot(bot)
     with monkeypatch.context() as lost:
         lost.setattr(SyncService, "publish", lambda *_: None)
-        configure(str(bot), {"repeat_uncertain": False}, settings)
+        configure(str(bot), {"repeat_uncertain": False})
     assert here.sync_with_database().updated == 1
     wait_until(lambda: there.known_bot(bot) is None, "it is told")
 

@@ -101,7 +101,7 @@ async def test_a_bot_that_sends_directly_hears_what_telegram_refuses(yard: Rig, 
     application = builder.build()
     application.add_handler(MessageHandler(filters.ALL, handler))
     """)
-    configure("test_bot", {"sends": "direct"}, yard.settings)
+    configure("test_bot", {"sends": "direct"})
     api.script = [error(403, "Forbidden: bot was blocked by the user")]
     await say(yard, bot, 1)
     assert api.texts == ["hello you", "not reached: Forbidden: bot was blocked by the user"]
@@ -134,7 +134,7 @@ async def test_without_retries_errors_are_what_they_are_in_the_library(yard: Rig
     application.add_handler(MessageHandler(filters.ALL, handler))
     application.add_error_handler(on_error)
     """)
-    configure("test_bot", {"retry": False}, yard.settings)
+    configure("test_bot", {"retry": False})
     await say(yard, bot, 1)
     await say(yard, bot, 2)
     assert api.texts == ["before 1", "sorry: broken", "before 2", "sorry: broken"]
@@ -218,7 +218,7 @@ async def test_what_is_called_at_the_start_is_called_once_for_all_processes(
     async with rig(yard.services, settings) as other:
         await say(other, bot, 2)
     assert [call.method for call in api.calls] == ["setMyCommands", "sendMessage", "sendMessage"]
-    configure("test_bot", {"retry": False}, yard.settings)
+    configure("test_bot", {"retry": False})
     async with rig(yard.services, settings) as other:
         await say(other, bot, 3)
     assert [call.method for call in api.calls].count("setMyCommands") == 2, "for each version of its configuration"
@@ -238,7 +238,7 @@ async def test_memory_that_did_not_change_for_long_is_forgotten_if_the_bot_wants
     await say(yard, bot, 1)
     yard.services.superuser("UPDATE conversations SET updated_at = now() - interval '2 hours'")
     await say(yard, bot, 2)
-    configure("test_bot", {"forget_after": 3600}, yard.settings)
+    configure("test_bot", {"forget_after": 3600})
     await say(yard, bot, 3)
     yard.services.superuser("UPDATE conversations SET updated_at = now() - interval '2 hours'")
     await say(yard, bot, 4)

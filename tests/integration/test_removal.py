@@ -34,7 +34,7 @@ from tests.services import Services
 
 TABLES = (
     "bots", "bot_identities", "inbox", "conversations", "messages", "media", "dead_letters", "outbox", "jobs",
-    "journal", "keyboards",
+    "journal", "keyboards", "bot_users",
 )  # fmt: skip
 
 FILE = Attached("photo", "0" * 64, "a.jpg", "image/jpeg", 5, "photo", "photo", 0)

@@ -84,11 +84,11 @@ def nowhere(services: Services, *texts: str) -> None:
 
 
 async def test_a_secret_reaches_its_kind_and_nothing_else(
-    yard: Rig, api: FakeApi, settings: Settings, clean: Services, logs: StringIO
+    yard: Rig, api: FakeApi, clean: Services, logs: StringIO
 ) -> None:
     bot = make_bot(kind=KIND, api_url=api.url)
     kept = set_secret("test_bot", "API_KEY", SECRET)
-    configure("test_bot", {"features.x": True}, settings)
+    configure("test_bot", {"features.x": True})
     await yard.give(bot, message(1))
     await yard.settle()
     assert api.texts == [f"{len(SECRET)} letters"]

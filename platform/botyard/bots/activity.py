@@ -7,15 +7,17 @@ process that is killed loses what it has not written; what each update and each 
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final, Literal
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from botyard.bots.health.verdicts import renew_contacts
 from botyard.bots.registry import ServedBot
 from botyard.sync import get_sync
-from db.engine import get_engine
+from db.engine import get_engine, get_sessions
+from db.models import BotDay
 
 Figure = Literal["updates", "dead_updates", "sent", "unsent", "uncertain"]
 
@@ -36,6 +38,34 @@ _lock = threading.Lock()
 _counted: defaultdict[tuple[int, date], Counter[Figure]] = defaultdict(Counter)
 _told: dict[int, int] = {}
 """Customers by bots of which something was counted since it was told last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a bot did on one day (UTC)."""
+
+    day: str
+    updates: int
+    dead_updates: int
+    sent: int
+    unsent: int
+    uncertain: int
+
+
+def days_of(bot_id: int, limit: int) -> list[Day]:
+    """What a bot did, the latest day last; for the operator of the installation.
+
+    Args:
+        bot_id: its row.
+        limit: how many days at most.
+    """
+    query = select(BotDay).where(BotDay.bot_id == bot_id).order_by(BotDay.day.desc()).limit(limit)
+    with get_sessions("system")() as session:
+        rows = list(session.scalars(query))
+    return [
+        Day(row.day.isoformat(), row.updates, row.dead_updates, row.sent, row.unsent, row.uncertain)
+        for row in reversed(rows)
+    ]
 
 
 def note(bot: ServedBot, figure: Figure, amount: int = 1) -> None:

@@ -17,6 +17,13 @@ from botyard.mailbox.tickets import celery_producer
 log = structlog.get_logger(__name__)
 
 REMOVE_BOT: Final = "botyard.remove_bot"
+WHY: Final = "bot.why"
+CHECK: Final = "bot.check"
+RECLAIM: Final = "bot.reclaim"
+ROTATE_SECRET: Final = "bot.rotate_secret"  # noqa: S105 - a kind of operation
+CONFIGURE: Final = "bot.configure"
+SCHEMA: Final = "bot.schema"
+"""Operations that need a bot's token or its code; whoever may not open or load these waits for their answer."""
 
 
 def connect_bot(bot_id: int) -> None:

@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import orjson
 from redis import Redis
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from botyard.bots.naming import find_bot
 from botyard.bots.overview import closed_chats
@@ -25,21 +26,24 @@ _CHATS_LOOKED_AT: Final = 1000
 # The oldest open row of each (chat, lane) waits for something; the others wait for it.
 _OPEN: Final = """
 WITH open AS (
-  SELECT lane, state, due, after_id, chat_key, created_at, error,
-         row_number() OVER (PARTITION BY chat_key, lane ORDER BY id) AS place
-    FROM outbox WHERE bot_id = :bot AND state IN ('queued', 'retry', 'sending')
+  SELECT bot_id, lane, state, due, after_id, chat_key, created_at, error,
+         row_number() OVER (PARTITION BY bot_id, chat_key, lane ORDER BY id) AS place
+    FROM outbox WHERE bot_id = ANY(:bots) AND state IN ('queued', 'retry', 'sending')
+), shut AS (
+  SELECT * FROM unnest(cast(:shut_bots AS bigint[]), cast(:shut_chats AS text[])) AS x(bot_id, chat_key)
 )
-SELECT lane, CASE
+SELECT bot_id, lane, CASE
          WHEN state = 'sending' THEN 'being sent'
          WHEN place > 1 THEN 'an earlier one'
-         WHEN chat_key = ANY(:closed) OR '' = ANY(:closed) THEN 'closed by Telegram'
+         WHEN EXISTS (SELECT 1 FROM shut s WHERE s.bot_id = open.bot_id AND s.chat_key IN (open.chat_key, ''))
+         THEN 'closed by Telegram'
          WHEN EXISTS (SELECT 1 FROM outbox a WHERE a.id = open.after_id AND a.state IN ('queued', 'retry', 'sending'))
          THEN 'its message'
          WHEN due <= now() THEN 'a sender'
          WHEN state = 'retry' THEN 'another try'
          ELSE 'a permit' END AS cause,
        count(*), extract(epoch FROM now() - min(created_at))::float8, max(error) FILTER (WHERE state = 'retry')
-  FROM open GROUP BY 1, 2 ORDER BY 1, 3 DESC
+  FROM open GROUP BY 1, 2, 3 ORDER BY 1, 2, 4 DESC
 """
 
 
@@ -87,31 +91,45 @@ def lanes(settings: Settings, name: str | None = None) -> Lanes:
     Raises:
         InputError: there is no such bot.
     """
-    found, closed = [], []
-    with get_sessions("system")() as session, redis_of(settings) as redis:
+    with get_sessions("system")() as session:
         bots = [find_bot(session, name)] if name else list(session.scalars(select(Bot).order_by(Bot.id)))
+    waiting = lanes_of(bots, settings).values()
+    return Lanes([lane for one in waiting for lane in one.lanes], [shut for one in waiting for shut in one.closed])
+
+
+def lanes_of(bots: Sequence[Bot], settings: Settings) -> dict[int, Lanes]:
+    """The same of these bots, by their rows."""
+    found: dict[int, Lanes] = {}
+    order = [lane.name.lower() for lane in Lane]
+    with get_sessions("system")() as session, redis_of(settings) as redis:
+        shut = {bot.id: closed_chats(redis, bot.id) for bot in bots}
+        sends = _sends(session, bots, shut)
         given_up = _given_up(redis)
         for bot in bots:
-            shut = closed_chats(redis, bot.id)
-            closed += [Closure(bot.username, chat, datetime.fromtimestamp(at, UTC)) for chat, at in shut.items()]
-            states = {state.lane: state for state in _sends(session, bot, list(shut))}
-            for (number, lane), counts in given_up.items():
-                if number == bot.id:
-                    states.setdefault(lane, LaneState(bot.username, lane)).given_up = counts
-            order = [lane.name.lower() for lane in Lane]
-            found += [*_mail(redis, bot), *(states[lane] for lane in order if lane in states)]
-    return Lanes(found, closed)
+            states = sends.get(bot.id, {})
+            for lane, counts in given_up.get(bot.id, {}).items():
+                states.setdefault(lane, LaneState(bot.username, lane)).given_up = counts
+            closed = [Closure(bot.username, chat, datetime.fromtimestamp(at, UTC)) for chat, at in shut[bot.id].items()]
+            found[bot.id] = Lanes([*_mail(redis, bot), *(states[lane] for lane in order if lane in states)], closed)
+    return found
 
 
-def _sends(session: Any, bot: Bot, closed: Sequence[str]) -> list[LaneState]:
-    found: dict[int, LaneState] = {}
-    for lane, cause, count, seconds, error in session.execute(text(_OPEN), {"bot": bot.id, "closed": list(closed)}):
-        state = found.setdefault(lane, LaneState(bot.username, Lane(lane).name.lower()))
+def _sends(
+    session: Session, bots: Sequence[Bot], shut: Mapping[int, Mapping[str, float]]
+) -> dict[int, dict[str, LaneState]]:
+    """What waits in the outboxes of bots, in one statement: by bot and lane."""
+    names = {bot.id: bot.username for bot in bots}
+    closed = [(bot_id, chat) for bot_id, chats in shut.items() for chat in chats]
+    values = {"bots": list(names), "shut_bots": [bot for bot, _ in closed], "shut_chats": [chat for _, chat in closed]}
+    found: dict[int, dict[str, LaneState]] = {}
+    for bot_id, lane, cause, count, seconds, error in session.execute(text(_OPEN), values):
+        name = Lane(lane).name.lower()
+        state = found.setdefault(bot_id, {}).setdefault(name, LaneState(names[bot_id], name))
         state.waiting += count
         state.oldest_seconds = max(state.oldest_seconds, seconds)
         state.causes[cause] = count
         state.error = error or state.error
-    return list(found.values())
+    return found
 
 
 def _mail(redis: "Redis", bot: Bot) -> list[LaneState]:
@@ -140,11 +158,12 @@ def _mail(redis: "Redis", bot: Bot) -> list[LaneState]:
     return [LaneState(bot.username, "updates", waiting, oldest, {key: n for key, n in causes.items() if n})]
 
 
-def _given_up(redis: "Redis") -> dict[tuple[int, str], dict[str, int]]:
-    found: dict[tuple[int, str], dict[str, int]] = {}
+def _given_up(redis: "Redis") -> dict[int, dict[str, dict[str, int]]]:
+    """How many ended unsent: by bot, lane and state."""
+    found: dict[int, dict[str, dict[str, int]]] = {}
     for name, value in cast("dict[bytes, bytes]", redis.hgetall(metrics.HASH)).items():
         figure, _, labels = orjson.loads(name)
         if figure == metrics.GIVEN_UP.name:
-            lane = found.setdefault((int(labels["bot"]), labels["lane"]), {})
+            lane = found.setdefault(int(labels["bot"]), {}).setdefault(labels["lane"], {})
             lane[labels["state"]] = round(float(value))
     return found

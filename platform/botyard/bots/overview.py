@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from botyard.bots.naming import find_bot
 from botyard.bots.registry import find, routings_of
 from botyard.bots.routing import tell
+from botyard.bots.searching import BotsWanted, find_bots
 from botyard.bots.statuses import Status, change_status
 from botyard.errors import InputError
 from botyard.mailbox.server import redis_of
@@ -18,8 +19,9 @@ from botyard.settings import Settings
 from botyard.telegram.run import Lane
 from botyard.vault.sealed import SealedSecret
 from db.engine import get_sessions
-from db.models import Bot, DeadLetter, InboxRow, OutboxRow
+from db.models import DeadLetter, InboxRow, OutboxRow
 
+_ALL: Final = 1_000_000
 _CHATS_LOOKED_AT: Final = 1000
 _OPEN: Final = ("queued", "retry", "sending")
 
@@ -36,30 +38,36 @@ class BotSummary:
     intake: str
     waiting: int
     """Updates accepted and not yet processed."""
+    health: str = "unknown"
+    """What the last health check found."""
 
 
-def summaries(settings: Settings) -> list[BotSummary]:
-    """Every bot, in the order of its adding."""
-    with get_sessions("system")() as session:
-        bots = list(session.scalars(select(Bot).order_by(Bot.id)))
+def summaries(settings: Settings, wanted: BotsWanted | None = None) -> list[BotSummary]:
+    """The bots that somebody wants to see, or every bot: in the order of their adding, if no other one is wanted."""
+    seen = find_bots(wanted or BotsWanted(), None, _ALL)
+    bots = [bot for bot, _ in seen]
     with redis_of(settings) as redis:
         pipe = redis.pipeline(transaction=False)
         for bot in bots:
             pipe.hget(f"by:bot:{bot.telegram_id}", "held")
         held = pipe.execute()
     return [
-        BotSummary(bot.id, bot.username, bot.kind, bot.status, bot.queue, bot.intake, int(waiting or 0))
-        for bot, waiting in zip(bots, held, strict=True)
-    ]
+        BotSummary(
+            bot.id, bot.username, bot.kind, bot.status, bot.queue, bot.intake, int(waiting or 0),
+            "unknown" if health is None else health.state,
+        )
+        for (bot, health), waiting in zip(seen, held, strict=True)
+    ]  # fmt: skip
 
 
-def set_status(name: str, status: Status, settings: Settings) -> BotSummary:
+def set_status(name: str, status: Status, settings: Settings, reason: str | None = None) -> BotSummary:
     """Give a bot another status; what each means stands in docs/manager.md.
 
     Args:
         name: any of its names: see `botyard.bots.naming`.
         status: what it is to be.
         settings: where its mailboxes are.
+        reason: why, for those who look at it.
 
     Raises:
         InputError: there is no such bot.
@@ -69,10 +77,10 @@ def set_status(name: str, status: Status, settings: Settings) -> BotSummary:
         session.refresh(bot, with_for_update=True)
         # Whoever chooses how it is served wants it kept, though its removal had begun.
         bot.removal_began = None
-        change_status(session, bot, status, "asked for on the command line")
+        change_status(session, bot, status, reason or "asked for on the command line")
         number, routes = bot.id, routings_of(session, [bot])
     tell(routes)
-    return next(summary for summary in summaries(settings) if summary.id == number)
+    return summaries(settings, BotsWanted(among=[number]))[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ _ROWS: Final = {
         SELECT bot_id, sha256, kind FROM media WHERE bot_id = :bot LIMIT :batch)""",
     "dead_letters": """DELETE FROM dead_letters WHERE id IN (
         SELECT id FROM dead_letters WHERE bot_id = :bot LIMIT :batch)""",
+    "bot_users": """DELETE FROM bot_users WHERE (bot_id, user_id) IN (
+        SELECT bot_id, user_id FROM bot_users WHERE bot_id = :bot LIMIT :batch)""",
 }
 
 WebhookEnd = Literal["removed", "none", "elsewhere", "unknown"]

@@ -5,9 +5,10 @@ from typing import Final, Literal
 
 from sqlalchemy.orm import Session
 
+from botyard.bots import errands
 from botyard.bots.registry import routings_of
 from botyard.bots.routing import tell
-from botyard.errors import InputError
+from botyard.errors import InputError, Stale
 from botyard.events import BotRestarted, BotStarted, BotStopped, record
 from db.engine import get_sessions
 from db.models import Bot, Customer
@@ -24,13 +25,15 @@ def change_status(session: Session, bot: Bot, status: Status, reason: str | None
         Whether it was changed: not if it is so already, or the bot is being removed.
 
     Raises:
-        InputError: it is to be served, and its customer is suspended.
+        InputError: it is to be served, and its customer is suspended, or is being removed.
     """
     if bot.status == status or bot.removal_began is not None:
         return False
-    customer = session.get(Customer, bot.customer_id)
-    if status in _SERVED and customer is not None and customer.status != "active":
-        raise InputError("customer", "is suspended.", "`botyard customer resume` lets its bots go on.")
+    if status in _SERVED and (customer := session.get(Customer, bot.customer_id)) is not None:
+        if customer.removal_began is not None:
+            raise InputError("customer", "is being removed.", "`botyard customer restore` takes that back.")
+        if customer.status != "active":
+            raise InputError("customer", "is suspended.", "`botyard customer resume` lets its bots go on.")
     bot.status, bot.status_reason, bot.status_since = status, reason, datetime.now(UTC)
     bot.config_version += 1
     record(session, bot, BotStarted(reason or "") if status == "active" else BotStopped(status, reason or ""))
@@ -50,8 +53,11 @@ def begin_removal(bot: Bot) -> None:
 def set_status(bot_id: int, status: Status, reason: str | None) -> bool:
     """Give a bot another status: while it is not active its updates wait, at Telegram or here.
 
+    Returns:
+        Whether that changed anything.
+
     Raises:
-        InputError: there is no such bot.
+        InputError: there is no such bot, or it is to be served and its customer is not.
     """
     with get_sessions("system").begin() as session:
         bot = _locked(session, bot_id)
@@ -59,6 +65,23 @@ def set_status(bot_id: int, status: Status, reason: str | None) -> bool:
         routes = routings_of(session, [bot])
     tell(routes)
     return changed
+
+
+def remove(bot_id: int, expected: int | None = None) -> None:
+    """Serve a bot no longer, from now on; a worker then removes everything of it. Asked for again it is sent again.
+
+    Raises:
+        Stale: it was changed since it was seen.
+        InputError: there is no such bot.
+    """
+    with get_sessions("system").begin() as session:
+        bot = _locked(session, bot_id)
+        if expected is not None and bot.config_version != expected:
+            raise Stale(bot.config_version)
+        begin_removal(bot)
+        routes = routings_of(session, [bot])
+    tell(routes)
+    errands.remove_bots([bot_id])
 
 
 def restart(bot_id: int) -> None:

@@ -1,15 +1,12 @@
 """Stopping a bot that cannot work, so that it says so and bothers nobody. See docs/bots.md."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
 from botyard.bots.registry import routings_of
-from botyard.bots.routing import publish
-from botyard.events import BotStopped, record
-from botyard.mailbox.server import redis_of
-from botyard.settings import get_settings
+from botyard.bots.routing import tell
+from botyard.bots.statuses import change_status
 from db.engine import get_sessions
 from db.models import Bot
 
@@ -41,11 +38,9 @@ def stop_bot(bot_id: int, config_version: int, reason: str) -> bool:
             return False
         if bot.status == "paused":
             reason = f"{reason}{PAUSED}"
-        bot.status, bot.status_reason, bot.status_since = "error", reason, datetime.now(UTC)
-        bot.config_version += 1
-        record(session, bot, BotStopped("error", reason))
+        if not change_status(session, bot, "error", reason):
+            return False
         routes = routings_of(session, [bot])
     log.error("bot_stopped", bot=bot_id, reason=reason)
-    with redis_of(get_settings()) as redis:
-        publish(redis, *routes)
+    tell(routes)
     return True

@@ -1,17 +1,23 @@
 """Every dependency and setting looked at, whatever of it is broken. See docs/commands.md."""
 
+from collections.abc import Callable
+
 from botyard.checks.finding import Check, Finding, look_at_all
+from botyard.checks.keys import key_findings
 from botyard.checks.machine import python_findings, readable_settings, state_findings, supervised_findings
-from botyard.checks.servers import api_findings, key_findings, postgres_findings, redis_findings
+from botyard.checks.servers import api_findings, postgres_findings, redis_findings
 from botyard.checks.workers import worker_findings
-from botyard.running.attached import attach
 from botyard.settings import Settings
 
 _QUEUES = {"updates", "slow", "outbound", "maintenance"}
 
 
-def examine() -> list[Finding]:
-    """What is wrong with this installation, in the order in which to mend it; a few seconds at most."""
+def examine(attach: Callable[[Settings], object]) -> list[Finding]:
+    """What is wrong with this installation, in the order in which to mend it; a few seconds at most.
+
+    Args:
+        attach: completes the settings with those of an installation that runs in this folder.
+    """
     named, settings_findings = readable_settings()
     found = [*python_findings(), *settings_findings]
     if named is None:

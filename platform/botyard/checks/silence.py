@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from telegram.error import InvalidToken, TelegramError
 
 from botyard.bots.connection.doors import host_in
-from botyard.bots.connection.fetching import judged
+from botyard.bots.health.fetching import judged
 from botyard.bots.health.verdicts import health_of, judge_deliveries
 from botyard.bots.overview import BotDetails, OutboxLane, kept_details, outbox_lanes, sealed_token, waiting_mail
 from botyard.bots.poll_state import poll_state

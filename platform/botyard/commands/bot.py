@@ -4,13 +4,25 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 from botyard.commands.configuration import choose
 from botyard.commands.lifecycle import connect_again
-from botyard.commands.output import AsJson, BotName, Yes, attached, confirm, say, show, show_findings, show_one
+from botyard.commands.output import (
+    AsJson,
+    BotName,
+    Reason,
+    Yes,
+    attached,
+    confirm,
+    say,
+    show,
+    show_findings,
+    show_one,
+)
 
 if TYPE_CHECKING:
     from botyard.bots.connection.adding import Registered
@@ -23,12 +35,30 @@ app = typer.Typer(help="Bots.", no_args_is_help=True)
 
 
 @app.command(name="list")
-def list_bots(*, as_json: AsJson = False) -> None:
+def list_bots(
+    *,
+    customer: Annotated[str | None, typer.Option(help="Of this customer only.")] = None,
+    status: Annotated[
+        Literal["active", "inactive", "error", "paused", "maintenance"] | None, typer.Option(help="With this status.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Of this kind only.")] = None,
+    begins: Annotated[str | None, typer.Option(help="Whose usernames begin so.")] = None,
+    trouble: Annotated[bool, typer.Option("--trouble", help="Those with troubles first.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the bots, and how many updates wait for each."""
+    from botyard.accounts.services import customer_number  # noqa: PLC0415
     from botyard.bots.overview import summaries  # noqa: PLC0415
+    from botyard.bots.searching import BotsWanted  # noqa: PLC0415
 
-    rows = [asdict(summary) for summary in summaries(attached())]
-    show(rows, as_json=as_json, nothing="There is no bot yet. Add one with `botyard bot add`.")
+    settings = attached()
+    owner = None if customer is None else customer_number(customer)
+    beginning = begins.removeprefix("@") if begins else None
+    wanted = BotsWanted(owner, status, None, kind, beginning, trouble_first=trouble)
+    rows = [asdict(summary) for summary in summaries(settings, wanted)]
+    chosen = customer or status or kind or begins
+    nothing = "There is none of these." if chosen else "There is no bot yet. Add one with `botyard bot add`."
+    show(rows, as_json=as_json, nothing=nothing)
 
 
 @app.command(name="show")
@@ -52,11 +82,11 @@ def why(bot: BotName, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def pause(bot: BotName, *, as_json: AsJson = False) -> None:
+def pause(bot: BotName, *, reason: Reason = None, as_json: AsJson = False) -> None:
     """Let a bot's updates wait; nothing of them is lost."""
     from botyard.bots.overview import set_status  # noqa: PLC0415
 
-    show([asdict(set_status(bot, "paused", attached()))], as_json=as_json)
+    show([asdict(set_status(bot, "paused", attached(), reason))], as_json=as_json)
 
 
 @app.command()
@@ -81,8 +111,17 @@ def add(
     queue: Annotated[
         Literal["updates", "slow"] | None, typer.Option(help="updates for quick bots, slow (a new bot's) for others.")
     ] = None,
+    many: Annotated[
+        Path | None, typer.Option("--from", help="Add the bots of this file, .csv or .jsonl, and skip those here.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add a bot, or connect a known one again; its token is asked for, so that it stands in no history of a shell."""
+    if many is not None:
+        from botyard.commands.bot_file import add_from  # noqa: PLC0415
+
+        add_from(many, as_json=as_json)
+        return
     from botyard.bots.connection.adding import NewBot  # noqa: PLC0415
     from botyard.bots.connection.connecting import add_bot  # noqa: PLC0415
 
@@ -91,7 +130,10 @@ def add(
     new = NewBot(_given_token(), kind, settings.api_url, queue, address, settings.take_over)
     added = _calling(lambda request: add_bot(new, request, settings, _say_step, proving=True))
     how = "webhook" if address else "long polling"
-    print(f"@{added.username} is connected by {how}, as bot {added.id}.")  # noqa: T201
+    if as_json:
+        show_one({"id": added.id, "username": added.username, "intake": how}, as_json=True)
+    else:
+        print(f"@{added.username} is connected by {how}, as bot {added.id}.")  # noqa: T201
 
 
 @app.command(name="replace-token")

@@ -47,11 +47,11 @@ def configure(
     """Change a bot's configuration; it is in use a moment later, and every version is kept."""
     from botyard.bots.configuration import configuring  # noqa: PLC0415
 
-    settings = attached()
+    attached()
     texts = [_assignment(change) for change in changes]
     shape = _shape_of(bot) if any(name.partition(".")[0] == _OF_THE_KIND for name, _ in texts) else None
     values = {name: _value(name, text, shape) for name, text in texts}
-    done = configuring.configure(bot, values, settings, shape=shape, expected=expected, note=note)
+    done = configuring.configure(bot, values, shape=shape, expected=expected, note=note)
     _show(done, as_json=as_json)
 
 
@@ -96,8 +96,8 @@ def rollback(
     """Configure a bot as it was: a new version, equal to an earlier one."""
     from botyard.bots.configuration.configuring import roll_back  # noqa: PLC0415
 
-    settings = attached()
-    done = roll_back(bot, number, settings, shape=_shape_of(bot), expected=expected, note=note)
+    attached()
+    done = roll_back(bot, number, shape=_shape_of(bot), expected=expected, note=note)
     _show(done, as_json=as_json)
 
 
@@ -158,9 +158,9 @@ def choose(bot: str, *, as_json: bool, **wanted: Any) -> None:
     """What ``botyard bot set`` does: change how a bot is served, and show it; None leaves something as it is."""
     from botyard.bots.configuration import configuring  # noqa: PLC0415
 
-    settings = attached()
+    attached()
     changes = {name: value for name, value in wanted.items() if value is not None}
-    found = configuring.configure(bot, changes, settings) if changes else configuring.configuration_of(bot)
+    found = configuring.configure(bot, changes) if changes else configuring.configuration_of(bot)
     chosen = found.configuration.model_dump(exclude={"admin_chat_id", "features", "settings"})
     show_one({"bot": found.username} | chosen | {"queue": _queue_words(found)}, as_json=as_json)
 

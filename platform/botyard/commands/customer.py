@@ -30,7 +30,7 @@ def add(
 @app.command(name="list")
 def list_customers(*, as_json: AsJson = False) -> None:
     """List the customers, and how many bots each has."""
-    from botyard.accounts.customers import customer_lines  # noqa: PLC0415
+    from botyard.accounts.listing import customer_lines  # noqa: PLC0415
 
     attached()
     show([asdict(line) for line in customer_lines()], as_json=as_json)
@@ -47,52 +47,82 @@ def show_customer(customer: CustomerName, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def suspend(customer: CustomerName, *, as_json: AsJson = False) -> None:
-    """Let a customer's people in no more, and switch its bots off; nothing is removed."""
-    from botyard.accounts.customers import suspend_customer  # noqa: PLC0415
+def rename(
+    customer: CustomerName,
+    name: Annotated[str, typer.Argument(help="What it is to be called for people.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Call a customer something else for people; its username stays."""
     from botyard.accounts.services import customer_number  # noqa: PLC0415
-    from botyard.bots.errands import connect_bot  # noqa: PLC0415
+    from botyard.accounts.turning import change_customer  # noqa: PLC0415
 
     attached()
     number = customer_number(customer)
-    for bot in suspend_customer(number):
-        connect_bot(bot)
+    change_customer(number, name=name)
+    show_one(_line(number), as_json=as_json)
+
+
+@app.command()
+def suspend(customer: CustomerName, *, as_json: AsJson = False) -> None:
+    """Let a customer's people in no more, and switch its bots off; nothing is removed."""
+    from botyard.accounts.services import customer_number  # noqa: PLC0415
+    from botyard.accounts.turning import change_customer  # noqa: PLC0415
+
+    attached()
+    number = customer_number(customer)
+    change_customer(number, status="suspended")
     show_one(_line(number), as_json=as_json)
 
 
 @app.command()
 def resume(customer: CustomerName, *, as_json: AsJson = False) -> None:
     """Let a suspended customer's people in again; its bots go on as before."""
-    from botyard.accounts.customers import resume_customer  # noqa: PLC0415
     from botyard.accounts.services import customer_number  # noqa: PLC0415
-    from botyard.bots.errands import connect_bot  # noqa: PLC0415
+    from botyard.accounts.turning import change_customer  # noqa: PLC0415
 
     attached()
     number = customer_number(customer)
-    for bot in resume_customer(number):
-        connect_bot(bot)
+    change_customer(number, status="active")
     show_one(_line(number), as_json=as_json)
 
 
 @app.command()
-def remove(customer: CustomerName, *, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Remove a customer with its bots and everything of them; a worker does the rest of it."""
-    from botyard.accounts import customers  # noqa: PLC0415
+def remove(
+    customer: CustomerName,
+    *,
+    now: Annotated[bool, typer.Option("--now", help="Keep nothing of it: it cannot be restored.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a customer with its bots; for REMOVED_DATA_DAYS what is kept of them stays, and it can be restored."""
     from botyard.accounts.services import customer_number  # noqa: PLC0415
-    from botyard.bots import errands  # noqa: PLC0415
+    from botyard.accounts.turning import remove_customer  # noqa: PLC0415
+
+    settings = attached()
+    number = customer_number(customer)
+    line = _line(number)
+    days = 0 if now else settings.removed_data_days
+    ends = f"For {days} days it can be restored." if days else "This cannot be undone."
+    confirm(f"Remove the customer {customer} with {line['bots']} bots? {ends}", yes=yes)
+    left = remove_customer(number, now=now)
+    row = {"id": number, "state": left.state, "bots": left.bots, "kept_until": left.kept_until}
+    show_one(row, as_json=as_json)
+
+
+@app.command()
+def restore(customer: CustomerName, *, as_json: AsJson = False) -> None:
+    """Take the removal of a customer back, while it is kept: it, its people and its bots are as they were."""
+    from botyard.accounts.services import customer_number  # noqa: PLC0415
+    from botyard.accounts.turning import restore_customer  # noqa: PLC0415
 
     attached()
     number = customer_number(customer)
-    line = _line(number)
-    confirm(f"Remove the customer {customer} with {line['bots']} bots? This cannot be undone.", yes=yes)
-    customers.begin_removal(number)
-    bots = customers.remove_customer(number)
-    if bots:
-        errands.remove_bots(bots, number)
-    show_one({"id": number, "state": "removing" if bots else "removed", "bots": bots}, as_json=as_json)
+    restore_customer(number)
+    show_one(_line(number), as_json=as_json)
 
 
 def _line(number: int) -> dict[str, Any]:
-    from botyard.accounts.customers import customer_lines  # noqa: PLC0415
+    from botyard.accounts.listing import customer_lines  # noqa: PLC0415
 
     return next(asdict(line) for line in customer_lines() if line.id == number)

@@ -3,32 +3,33 @@
 import asyncio
 import json
 from dataclasses import asdict
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 import typer
 
-from botyard.commands.output import AsJson, BotName, attached, complete_bot, say, show, show_json, show_one
+from botyard.commands.output import AsJson, BotName, Reason, attached, complete_bot, say, show, show_json, show_one
 
 app = typer.Typer()
 
 
 @app.command()
-def off(bot: BotName, *, as_json: AsJson = False) -> None:
+def off(bot: BotName, *, reason: Reason = None, as_json: AsJson = False) -> None:
     """Switch a bot off: our webhook is taken away, nothing is fetched or sent; Telegram keeps its updates for a day."""
     from botyard.bots.overview import set_status  # noqa: PLC0415
 
     settings = attached()
-    summary = set_status(bot, "inactive", settings)
+    summary = set_status(bot, "inactive", settings, reason)
     connect_again(summary.id)
     show([asdict(summary)], as_json=as_json)
 
 
 @app.command()
-def maintain(bot: BotName, *, as_json: AsJson = False) -> None:
+def maintain(bot: BotName, *, reason: Reason = None, as_json: AsJson = False) -> None:
     """Let a bot say that it is being worked on, once in a chat and hour; what people write meanwhile is dropped."""
     from botyard.bots.overview import set_status  # noqa: PLC0415
 
-    show([asdict(set_status(bot, "maintenance", attached()))], as_json=as_json)
+    show([asdict(set_status(bot, "maintenance", attached(), reason))], as_json=as_json)
 
 
 @app.command()
@@ -41,6 +42,22 @@ def restart(bot: BotName, *, as_json: AsJson = False) -> None:
     number = row_of(bot)
     restart_bot(number)
     show_one({"id": number, "restarted": True}, as_json=as_json)
+
+
+@app.command()
+def days(
+    bot: BotName,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many days, the latest.")] = 14,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a bot did, day by day (UTC): updates, sends, and what was given up."""
+    from botyard.bots.activity import days_of  # noqa: PLC0415
+    from botyard.bots.registry import row_of  # noqa: PLC0415
+
+    attached()
+    rows = [asdict(day) for day in days_of(row_of(bot), limit)]
+    show(rows, as_json=as_json, nothing="It has done nothing yet.")
 
 
 @app.command()
@@ -58,15 +75,26 @@ def sync(*, as_json: AsJson = False) -> None:
 def audit(
     bot: Annotated[str | None, typer.Option(help="Of this bot only.", autocompletion=complete_bot)] = None,
     *,
+    customer: Annotated[str | None, typer.Option(help="Of this customer only.")] = None,
+    actor: Annotated[str | None, typer.Option(help="By them, as person:4, cli:anna or botyard.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Of this row, as bots:12, or of a whole table: bots.")] = None,
+    action: Annotated[
+        Literal["created", "updated", "deleted"] | None, typer.Option(help="Only what was done so.")
+    ] = None,
+    since: Annotated[datetime | None, typer.Option(help="Not before then (UTC), as 2026-11-22T10:00:00.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many entries, the latest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Show who changed what, from what to what, the latest last; secrets stand there as ***."""
-    from botyard.accounts.auditing import entries  # noqa: PLC0415
+    from botyard.accounts.auditing import EntriesWanted, entries  # noqa: PLC0415
+    from botyard.accounts.services import customer_number  # noqa: PLC0415
     from botyard.bots.registry import row_of  # noqa: PLC0415
 
     attached()
-    found = [asdict(entry) for entry in entries(None if bot is None else row_of(bot), limit)]
+    owner = None if customer is None else customer_number(customer)
+    began = None if since is None else since.replace(tzinfo=UTC)
+    wanted = EntriesWanted(owner, None if bot is None else row_of(bot), actor, entity, action, began)
+    found = [asdict(entry) for entry in reversed(entries(wanted, limit))]
     if as_json:
         show_json(found)
     elif found:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="JSON of a stable shape instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
+Reason = Annotated[str | None, typer.Option(help="Why, for those who look at it.")]
+
 TROUBLE: Final = 1
 WRONG_USE: Final = 2
 NOT_RUNNING: Final = 3

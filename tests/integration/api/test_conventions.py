@@ -10,11 +10,11 @@ from fastapi import APIRouter, FastAPI, Response
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from botyard.accounts import idempotency
 from botyard.accounts.access import Actor
 from botyard.accounts.records import TokenWanted
 from botyard.accounts.services import new_token
 from botyard.errors import InputError, Stale
-from botyard.web.api import idempotency
 from botyard.web.api.application import Api
 from botyard.web.api.ids import BotId, ShownBotId
 from botyard.web.api.pages import Page, PageAsked
@@ -23,7 +23,7 @@ from botyard.web.api.rights import Need, SignedIn, creates, needs
 from botyard.web.api.routes import Route
 from botyard.web.api.shapes import Given, Shown
 from botyard.web.api.versions import Expected, tagged
-from db.claims import Overtaken, serving, took_effect
+from db.claims import Claim, Overtaken, serving, took_effect
 from db.engine import get_sessions
 from db.models import Customer, Person
 from tests.integration.api.callers import Answer, Caller, superadmin
@@ -169,7 +169,7 @@ def test_of_two_requests_at_once_the_second_waits_its_turn(caller: Caller) -> No
     claim = idempotency.begin(asker(), "POST /api/v1/things", "k", b'{"name":"one"}')
     answer = send(caller, "k")
     assert (answer.status, answer.headers["retry-after"]) == (409, "2")
-    assert isinstance(claim, idempotency.Claim)
+    assert isinstance(claim, Claim)
     idempotency.give_back(claim)
     assert send(caller, "k").status == 201
 
@@ -180,8 +180,8 @@ def test_whoever_was_taken_for_dead_makes_nothing_any_more(caller: Caller, monke
     slow = idempotency.begin(asker(), "r", "k", b"")
     monkeypatch.setattr(idempotency, "_RUNS", timedelta(seconds=60))
     fast = idempotency.begin(asker(), "r", "k", b"")
-    assert isinstance(slow, idempotency.Claim)
-    assert isinstance(fast, idempotency.Claim)
+    assert isinstance(slow, Claim)
+    assert isinstance(fast, Claim)
     with pytest.raises(Overtaken), serving(slow), get_sessions("system").begin() as session:
         took_effect(session, customer=1)
     with serving(fast), get_sessions("application").begin() as session:

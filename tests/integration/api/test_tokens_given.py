@@ -101,7 +101,7 @@ def test_a_bot_of_another_customer_is_not_taken_and_not_named(root: Caller, mana
     assert "other" not in str(answer.body)
     # What is refused in one part is not done in another.
     assert manager.get("/customers/my-profile").body["name"] == "acme"
-    assert root.get(f"/bots/{other}").body["status"] == "active"
+    assert root.get(f"/v1/bots/bot_{other}").body["status"] == "active"
 
 
 def test_a_customer_without_bots_gets_one_and_then_gives_it_another_token(
@@ -113,7 +113,7 @@ def test_a_customer_without_bots_gets_one_and_then_gives_it_another_token(
     second, other = bot(process)
     replaced = manager.put("/customers/my-profile", {"botToken": other}).body["bot"]
     assert (replaced["id"], replaced["telegramId"]) == (given.body["bot"]["id"], second)
-    assert len(manager.get("/bots").body["bots"]) == 1
+    assert len(manager.get("/v1/bots").body["items"]) == 1
     assert errands(valkey) == [("botyard.connect_bot", [replaced["id"]])] * 2
 
 
@@ -130,7 +130,7 @@ def test_with_more_than_one_bot_it_is_said_which_is_meant(
     assert (unsaid.status, unsaid.body["errors"][0]["field"]) == (422, "bot")
     given = manager.put("/customers/my-profile", {"botToken": other, "bot": second})
     assert (given.status, given.body["bot"]["telegramId"]) == (200, third)
-    assert manager.get(f"/bots/{one['bot']['id']}").body["telegramId"] == kept
+    assert manager.get(f"/v1/bots/bot_{one['bot']['id']}").body["telegramId"] == str(kept)
 
 
 def test_a_registered_bot_keeps_its_customer_when_only_the_mailboxes_were_not_told(

@@ -116,7 +116,7 @@ async def test_a_job_that_raises_is_tried_three_times_and_its_dead_letter_can_be
 
 async def _replay(yard: Rig) -> None:
     ((number,),) = rows(yard, "SELECT id FROM dead_letters")
-    assert await Replayer(yard.boxes, yard.keeper, yard.tickets).replay(number) == "replayed"
+    assert Replayer(yard.keeper, yard.tickets).replay(number) == "replayed"
     await yard.settle(sending=False)
 
 

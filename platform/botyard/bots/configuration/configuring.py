@@ -11,14 +11,21 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from botyard.bots.configuration.model import BotConfig, Stored, changed, check_keepable, checked, keep, stored_of
+from botyard.bots.configuration.model import (
+    BotConfig,
+    Stored,
+    changed,
+    check_keepable,
+    checked,
+    keep,
+    merged,
+    stored_of,
+)
 from botyard.bots.naming import find_bot
 from botyard.bots.registry import routings_of
-from botyard.bots.routing import publish
-from botyard.errors import InputError
+from botyard.bots.routing import tell
+from botyard.errors import InputError, Stale
 from botyard.events import BotConfigured, record
-from botyard.mailbox.server import redis_of
-from botyard.settings import Settings
 from botyard.telegram.kind_shapes import KindShape
 from db.acting import actor
 from db.engine import get_sessions
@@ -29,7 +36,16 @@ _MOST_NOTE: Final = 500
 
 
 class ConfigurationConflict(InputError):
-    """Somebody else has configured the bot since it was looked at."""
+    """Somebody else has configured the bot since it was looked at, or has given it another kind."""
+
+
+class KindNeeded(InputError):
+    """Settings of the bot's kind would change, and they are checked where its code can be loaded."""
+
+    def __init__(self) -> None:
+        problem = "are checked by the bot's kind, which cannot be loaded here."
+        super().__init__("settings", problem, "Use `botyard bot configure`.")
+        self.args = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +103,75 @@ def configuration_of(name: str) -> Configured:
 
 
 def configure(
-    name: str, changes: Mapping[str, Any], settings: Settings, *, shape: KindShape | None = None,
-    expected: int | None = None, note: str | None = None,
+    name: str, changes: Mapping[str, Any], *, shape: KindShape | None = None, expected: int | None = None,
+    note: str | None = None, version: int | None = None,
 ) -> Configured:  # fmt: skip
     """Change a bot's configuration; what is not named stays. Without a difference there is no new version.
 
     Args:
         name: any of its names: see `botyard.bots.naming`.
         changes: see `botyard.bots.configuration.model.changed`.
-        settings: where its mailboxes are.
         shape: of its kind; without it its ``settings`` cannot be changed.
         expected: the number of the configuration that is to be changed.
         note: why, for those who read its history.
+        version: that of the bot's row which is to be changed.
 
     Raises:
         ConfigurationConflict: it has another number by now, or the bot another kind.
+        Stale: the bot's row has another version by now.
+        KindNeeded: its ``settings`` would change, and no shape is given.
         SettingsMisfit: its settings would not be what its kind takes.
         InputError: there is no such bot, or something that is named cannot be so.
     """
-    return _change(name, lambda _, __, stored: changed(stored, changes), settings, _Terms(shape, expected, note))
+    terms = _Terms(shape, expected, note, version)
+    return _change(name, lambda _, __, stored: changed(stored, changes), terms)
+
+
+def replace(
+    name: str, wanted: Stored, *, shape: KindShape | None = None, expected: int | None = None, note: str | None = None
+) -> Configured:  # fmt: skip
+    """Configure a bot as a whole: what is not named is as it is by default.
+
+    Args:
+        name: any of its names: see `botyard.bots.naming`.
+        wanted: as it is to be kept.
+        shape: as for `configure`.
+        expected: the same.
+        note: the same.
+
+    Raises:
+        InputError: as `configure`.
+    """
+    return _change(name, lambda _, __, ___: dict(wanted), _Terms(shape, expected, note))
+
+
+def merge(
+    name: str, patch: Mapping[str, Any], *, shape: KindShape | None = None, expected: int | None = None,
+    note: str | None = None,
+) -> Configured:  # fmt: skip
+    """Change a bot's configuration by a JSON merge patch (RFC 7396): what is null is as it is by default.
+
+    Args:
+        name: any of its names: see `botyard.bots.naming`.
+        patch: what is to be changed.
+        shape: as for `configure`.
+        expected: the same.
+        note: the same.
+
+    Raises:
+        InputError: as `configure`.
+    """
+    return _change(name, lambda _, __, stored: merged(stored, patch), _Terms(shape, expected, note))
 
 
 def roll_back(
-    name: str, number: int, settings: Settings, *, shape: KindShape | None = None, expected: int | None = None,
-    note: str | None = None,
-) -> Configured:  # fmt: skip
+    name: str, number: int, *, shape: KindShape | None = None, expected: int | None = None, note: str | None = None
+) -> Configured:
     """Configure a bot as it was: a new version that is equal to an earlier one.
 
     Args:
         name: any of its names: see `botyard.bots.naming`.
         number: of the earlier one; 0: everything by default.
-        settings: where its mailboxes are.
         shape: of its kind; without it its ``settings`` cannot be changed.
         expected: the number of the configuration that is to be left.
         note: why, for those who read its history.
@@ -136,15 +190,16 @@ def roll_back(
             raise InputError("number", f"there is no configuration {number} of @{bot.username}.", _history_of(bot))
         return dict(row.configuration)
 
-    return _change(name, earlier, settings, _Terms(shape, expected, note or f"As number {number} was."))
+    return _change(name, earlier, _Terms(shape, expected, note or f"As number {number} was."))
 
 
-def history(name: str, limit: int = 100) -> list[Version]:
+def history(name: str, limit: int = 100, before: int | None = None) -> list[Version]:
     """The configurations that a bot has had, the newest first.
 
     Args:
         name: any of its names: see `botyard.bots.naming`.
         limit: how many at most.
+        before: only those with a lower number.
 
     Raises:
         InputError: there is no such bot.
@@ -152,6 +207,8 @@ def history(name: str, limit: int = 100) -> list[Version]:
     with get_sessions("system")() as session:
         bot = find_bot(session, name)
         query = select(BotConfiguration).where(BotConfiguration.bot_id == bot.id)
+        if before is not None:
+            query = query.where(BotConfiguration.number < before)
         rows = session.scalars(query.order_by(BotConfiguration.number.desc()).limit(limit))
         return [Version(row.number, row.created_at, row.actor, row.note, row.configuration) for row in rows]
 
@@ -161,11 +218,18 @@ class _Terms:
     shape: KindShape | None
     expected: int | None
     note: str | None
+    version: int | None = None
+
+    def check(self, bot: Bot, number: int) -> None:
+        """Whether it is still what was looked at."""
+        if self.version is not None and self.version != bot.config_version:
+            raise Stale(bot.config_version)
+        if self.expected is not None and self.expected != number:
+            problem = f"the configuration of @{bot.username} is number {number} by now, not {self.expected}."
+            raise ConfigurationConflict("expected", problem, "Look at it again, then say what is to be changed.")
 
 
-def _change(
-    name: str, wanted: Callable[[Session, Bot, Stored], Stored], settings: Settings, terms: _Terms
-) -> Configured:  # fmt: skip
+def _change(name: str, wanted: Callable[[Session, Bot, Stored], Stored], terms: _Terms) -> Configured:
     if terms.note is not None and len(terms.note) > _MOST_NOTE:
         raise InputError("note", f"is longer than {_MOST_NOTE} characters.", "Write a shorter one.")
     with get_sessions("system").begin() as session:
@@ -176,9 +240,7 @@ def _change(
         before = stored_of(bot)
         newest = _newest(session, bot)
         number = newest.number if newest else 0
-        if terms.expected is not None and terms.expected != number:
-            problem = f"the configuration of @{bot.username} is number {number} by now, not {terms.expected}."
-            raise ConfigurationConflict("expected", problem, "Look at it again, then say what is to be changed.")
+        terms.check(bot, number)
         after = checked(wanted(session, bot, before))
         if after.stored == before:
             return _configured(bot, newest)
@@ -193,8 +255,7 @@ def _change(
         newest = _write(session, bot, number + 1, after.stored, actor(), terms.note)
         record(session, bot, BotConfigured(newest.number))
         found, routes = _configured(bot, newest), routings_of(session, [bot])
-    with redis_of(settings) as redis:
-        publish(redis, *routes)
+    tell(routes)
     return found
 
 
@@ -223,9 +284,7 @@ def _check_settings(bot: Bot, before: Stored, after: BotConfig, shape: KindShape
     if after.settings == before.get("settings", {}):
         return
     if shape is None:
-        raise InputError(
-            "settings", "are checked by the bot's kind, which cannot be loaded here.", "Use `botyard bot configure`."
-        )
+        raise KindNeeded
     if shape.kind != bot.kind:
         problem = f"@{bot.username} is of the kind {bot.kind} by now, not {shape.kind}."
         raise ConfigurationConflict("settings", problem, "Look at it again, then say what is to be changed.")

@@ -171,6 +171,23 @@ def _change(tree: Stored, parts: list[str], value: Any) -> None:
         del tree[first]
 
 
+def merged(stored: Stored, patch: Mapping[str, Any]) -> Stored:
+    """A configuration with a JSON merge patch applied; the one that is given stays as it is.
+
+    Source: https://www.rfc-editor.org/rfc/rfc7396
+    """
+    found = dict(stored)
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        elif isinstance(value, Mapping):
+            below = found.get(name)
+            found[name] = merged(below if isinstance(below, dict) else {}, value)
+        else:
+            found[name] = value
+    return found
+
+
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """What differs between two configurations as they are kept: by name, what it was and what it is.
 

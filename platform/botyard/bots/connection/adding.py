@@ -16,19 +16,21 @@ from sqlalchemy.orm import Session
 from botyard.bots.connection.asking import Asking
 from botyard.bots.connection.doors import host_in, new_public_id, public_id_in, renew_door, webhook_url
 from botyard.bots.connection.first_contact import introduce
+from botyard.bots.connection.identities import MOVED, leave, take_from
 from botyard.bots.connection.steps import Say, Step, silently
 from botyard.bots.health.verdicts import health_row
 from botyard.bots.registry import LEAVING, bot_by_telegram_id, routings_of
 from botyard.bots.routing import tell
 from botyard.bots.token_shape import check_token
-from botyard.errors import InputError
+from botyard.errors import InputError, Stale
 from botyard.events import BotAdded, BotStarted, TokenReplaced, record
 from botyard.settings import Settings
 from botyard.telegram.request import AiohttpRequest
-from botyard.vault.sealed import OLDER_KEY_ID, token_of, webhook_of
+from botyard.vault.sealed import token_of
 from botyard.vault.sealing import keep_secret
+from db.claims import took_effect
 from db.engine import get_sessions
-from db.models import Bot, BotHealth, BotIdentity, BotSecret, Customer
+from db.models import Bot, BotHealth, BotIdentity, Customer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,10 +38,11 @@ T = TypeVar("T")
 CONNECT_BOT: Final = "botyard.connect_bot"
 """The task that connects a registered bot, for a process that opens nothing."""
 DEFAULT_CUSTOMER: Final = 1
+NOBODY_YET: Final = 0
+"""The customer of a new bot while it is still to be made."""
 NEW_KIND: Final = "demo"
 _NEW_QUEUE: Final = "slow"
-# While a deploy goes on, older processes find no secret there and wait; nothing at all would end them.
-_MOVED: Final = b""
+_SUSPENDED: Final = ("customer", "is suspended.", "`botyard customer resume` lets it go on.")
 
 
 class AlreadyHere(InputError):
@@ -55,6 +58,26 @@ class AlreadyHere(InputError):
         super().__init__("token", f"{problem}, as bot {bot_id}." if bot_id is not None else f"{problem}.", remedy)
         self.args = (bot_id,)
         self.bot_id = bot_id
+
+
+class StillKept(AlreadyHere):
+    """The token belongs to a bot of a customer that was removed, and whose data is kept for a while.
+
+    Args:
+        until: for how long; none: it is being removed right now.
+    """
+
+    def __init__(self, until: datetime | None) -> None:
+        super().__init__(None)
+        if until is None:
+            self.problem = "belongs to a bot that is being removed here."
+            self.remedy = "Try again in some minutes."
+        else:
+            self.problem = (
+                f"belongs to a bot of a customer that was removed; what is kept of it stays until {until:%Y-%m-%d}."
+            )
+            self.remedy = "Then it can be added. The operator can restore that customer, or remove it for good at once."
+        self.args = (until,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +98,8 @@ class NewBot:
     """Who asks, and who is to own it; none: the installation's operator, who sees every customer's bots."""
     again: bool = True
     """Whether one that is here already may be registered again; else that is `AlreadyHere`."""
+    owner: Callable[[Session], int] | None = None
+    """Makes the customer who is to own it, in the transaction that registers it; ``customer_id`` is `NOBODY_YET`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +123,12 @@ class _Known:
     contacted_at: datetime | None = None
     left_at: datetime | None = None
     """When its bot became another one at Telegram."""
+    leaving: bool = False
+    """Its customer is being removed."""
+    kept_until: datetime | None = None
+    """Until then that can be taken back."""
+    suspended: bool = False
+    """Its customer is suspended."""
 
     def is_free_for(self, customer_id: int) -> bool:
         """Whether nobody has it, or only had it: who left it may have it back at once, others when its day is over."""
@@ -140,7 +171,7 @@ async def register_bot(
 
 async def replace_token(
     bot_id: int, token: str, request: AiohttpRequest, settings: Settings, *, take_over: bool = False,
-    say: Say = silently,
+    say: Say = silently, expected: int | None = None,
 ) -> Registered:  # fmt: skip
     """Give a bot another token: a new one of the same Telegram bot, or that of another one which takes its place.
 
@@ -153,9 +184,11 @@ async def replace_token(
         settings: as for `register_bot`.
         take_over: whether another system's webhook may be replaced.
         say: is told each step when it is over.
+        expected: the version of the bot's row that is to be changed; none: whichever it is.
 
     Raises:
         AlreadyHere: another bot here has this Telegram bot, or had it until lately.
+        Stale: the bot was changed since.
         TokenRefused, InputError, Unreachable: as `register_bot`.
     """
     check_token(token)
@@ -170,7 +203,7 @@ async def replace_token(
     _check_place(known, bot)
     base = settings.webhook_address_for(bot.api_url) if bot.intake == "webhook" else None
     await _check_webhook(asking, base, known.public_ids, take_over=take_over, say=say)
-    registered, routes = await asyncio.to_thread(_whoever_is_faster, _replace, bot_id, token, profile)
+    registered, routes = await asyncio.to_thread(_whoever_is_faster, _replace, bot_id, token, profile, expected)
     await asyncio.to_thread(tell, routes)
     say(Step("registered", "ok", f"Bot {bot_id} is @{registered.username} now."))
     return registered
@@ -193,6 +226,7 @@ def _look(session: Session, telegram_id: int, *, locked: bool = False) -> _Known
         return _look(session, telegram_id, locked=locked)
     doors = session.scalars(select(BotIdentity.public_id).where(BotIdentity.bot_id == bot.id))
     health = session.get(BotHealth, bot.id)
+    customer = session.get(Customer, bot.customer_id)
     present = bot.telegram_id == telegram_id
     # Whoever removes a bot forgets all that it was.
     left = identity is not None and not present and bot.removal_began is None
@@ -200,21 +234,34 @@ def _look(session: Session, telegram_id: int, *, locked: bool = False) -> _Known
         bot.id, bot.customer_id, present, frozenset({bot.public_id, *filter(None, doors)}),
         health.contacted_at if health and present else None,
         identity.leaving_since or identity.created_at if identity and left else None,
+        customer is not None and customer.removal_began is not None,
+        customer.purge_after if customer is not None and bot.removal_began is None else None,
+        customer is not None and customer.status != "active",
     )  # fmt: skip
 
 
 def _check_asker(known: _Known, new: NewBot) -> None:
-    if known.is_free_for(new.customer_id or DEFAULT_CUSTOMER):
+    if known.is_free_for(_owner_of(new)):
         return
+    if known.leaving:
+        raise StillKept(known.kept_until)
     if new.customer_id not in (None, known.customer_id):
         raise AlreadyHere(None)
     if not new.again or not known.present:
         raise AlreadyHere(known.bot_id)
+    if known.suspended:
+        raise InputError(*_SUSPENDED)
+
+
+def _owner_of(new: NewBot) -> int:
+    return DEFAULT_CUSTOMER if new.customer_id is None else new.customer_id
 
 
 def _check_place(known: _Known, bot: Bot) -> None:
     """Whether a bot may become this Telegram bot."""
     if known.bot_id != bot.id and not known.is_free_for(bot.customer_id):
+        if known.leaving:
+            raise StillKept(known.kept_until)
         raise AlreadyHere(known.bot_id if known.customer_id == bot.customer_id else None)
 
 
@@ -257,12 +304,13 @@ def _register(new: NewBot, profile: dict[str, Any]) -> tuple[Registered, list[An
     telegram_id = int(profile["id"])
     with get_sessions("system").begin() as session:
         # Much may have changed since it was looked at before.
-        _check_customer(session, new.customer_id or DEFAULT_CUSTOMER)
+        customer_id = _owner_of(new) if new.owner is None else new.owner(session)
+        _check_customer(session, customer_id)
         known = _look(session, telegram_id, locked=True)
         _check_asker(known, new)
         if not known.present:
-            _take_from(session, known.bot_id, telegram_id)
-        bot = bot_by_telegram_id(session, telegram_id) or _new_bot(session, telegram_id, new)
+            take_from(session, known.bot_id, telegram_id)
+        bot = bot_by_telegram_id(session, telegram_id) or _new_bot(session, telegram_id, customer_id, new)
         here = known.bot_id == bot.id
         # Whoever adds a bot wants it served, also one that was switched off.
         _serve_again(session, bot, "inactive", "error")
@@ -272,6 +320,7 @@ def _register(new: NewBot, profile: dict[str, Any]) -> tuple[Registered, list[An
         bot.api_url, bot.intake = new.api_url, "webhook" if new.webhook_base_url else "polling"
         bot.config_version += here
         _keep_identity(session, bot, new.token, profile)
+        took_effect(session, bot=bot.id, **({} if new.owner is None else {"customer": customer_id}))
         return Registered(bot.id, bot.username, here), routings_of(session, [bot])
 
 
@@ -281,14 +330,14 @@ def _check_customer(session: Session, customer_id: int) -> None:
     if customer is None or customer.removal_began is not None:
         raise InputError("customer", "is not here any more.", "See `botyard customer list`.")
     if customer.status != "active":
-        raise InputError("customer", "is suspended.", "`botyard customer resume` lets it go on.")
+        raise InputError(*_SUSPENDED)
 
 
-def _new_bot(session: Session, telegram_id: int, new: NewBot) -> Bot:
+def _new_bot(session: Session, telegram_id: int, customer_id: int, new: NewBot) -> Bot:
     bot = Bot(
-        customer_id=new.customer_id or DEFAULT_CUSTOMER, telegram_id=telegram_id, public_id=new_public_id(),
+        customer_id=customer_id, telegram_id=telegram_id, public_id=new_public_id(),
         kind=new.kind or NEW_KIND, name="", username="", api_url=new.api_url, queue=_NEW_QUEUE, status="active",
-        settings={}, token_encrypted=_MOVED, webhook_secret_encrypted=_MOVED, webhook_secret_hash=_MOVED,
+        settings={}, token_encrypted=MOVED, webhook_secret_encrypted=MOVED, webhook_secret_hash=MOVED,
     )  # fmt: skip
     session.add(bot)
     session.flush()
@@ -314,7 +363,9 @@ def _keep_identity(session: Session, bot: Bot, token: str, profile: dict[str, An
     health_row(session, bot).contacted_at = datetime.now(UTC)
 
 
-def _replace(bot_id: int, token: str, profile: dict[str, Any]) -> tuple[Registered, list[Any]]:
+def _replace(
+    bot_id: int, token: str, profile: dict[str, Any], expected: int | None = None
+) -> tuple[Registered, list[Any]]:  # fmt: skip
     telegram_id = int(profile["id"])
     with get_sessions("system").begin() as session:
         bot = session.get(Bot, bot_id)
@@ -323,47 +374,17 @@ def _replace(bot_id: int, token: str, profile: dict[str, Any]) -> tuple[Register
             session.refresh(bot, with_for_update=True)
         if bot is None or bot.removal_began is not None:
             raise InputError("bot", "is not here any more.", "See `botyard bot list`.")
+        if expected is not None and bot.config_version != expected:
+            raise Stale(bot.config_version)
         known = _look(session, telegram_id, locked=True)
         _check_place(known, bot)
         if known.bot_id not in (None, bot_id):
-            _take_from(session, known.bot_id, telegram_id)
+            take_from(session, known.bot_id, telegram_id)
         earlier = bot.telegram_id if bot.telegram_id != telegram_id else None
         if earlier is not None:
-            _leave(session, bot, telegram_id)
+            leave(session, bot, telegram_id)
         _serve_again(session, bot, "error")
         bot.config_version += 1
         _keep_identity(session, bot, token, profile)
         record(session, bot, TokenReplaced(earlier))
         return Registered(bot.id, bot.username, known=True), routings_of(session, [bot])
-
-
-def _take_from(session: Session, bot_id: int | None, telegram_id: int) -> None:
-    """An earlier identity leaves its bot for good, with its door and its secrets: somebody has its present token."""
-    for name in (token_of(telegram_id), webhook_of(telegram_id)):
-        if (kept := session.get(BotSecret, (bot_id, name))) is not None:
-            session.delete(kept)
-    session.delete(session.get_one(BotIdentity, telegram_id))
-    session.flush()
-
-
-def _leave(session: Session, bot: Bot, telegram_id: int) -> None:
-    """Another Telegram bot takes the place of the bot's; what only its row has of the earlier one is kept."""
-    earlier = session.get(BotIdentity, bot.telegram_id, with_for_update=True)
-    if earlier is not None:
-        earlier.leaving_since = datetime.now(UTC)
-        if earlier.public_id is None:
-            earlier.public_id, earlier.secret_hash = bot.public_id, bot.webhook_secret_hash
-    name = token_of(bot.telegram_id)
-    if bot.token_encrypted and session.get(BotSecret, (bot.id, name)) is None:
-        session.add(
-            BotSecret(
-                bot_id=bot.id, customer_id=bot.customer_id, name=name, sealed=bot.token_encrypted, key_id=OLDER_KEY_ID
-            )
-        )
-    bot.token_encrypted = bot.webhook_secret_encrypted = bot.webhook_secret_hash = _MOVED
-    session.flush()
-    back = session.get(BotIdentity, telegram_id, with_for_update=True)
-    if back is not None:
-        back.leaving_since = None
-    bot.telegram_id = telegram_id
-    bot.public_id = (back and back.public_id) or new_public_id()

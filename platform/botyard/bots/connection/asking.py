@@ -15,6 +15,17 @@ from botyard.telegram.request import AiohttpRequest, JsonBody, wait_of
 from botyard.telemetry.redaction import redact
 
 _NEVER_WAS: Final = "not found"
+_IN_WORDS: Final = {
+    "ClientConnectorDNSError": "the DNS here does not know its name, or does not answer",
+    "ClientConnectorCertificateError": "its certificate is not accepted",
+    "ClientConnectorSSLError": "it does not speak TLS as it should",
+    "ClientConnectorError": "nothing answers at its address",
+    "ConnectionTimeoutError": "it does not take a connection in time",
+    "SocketTimeoutError": "no answer came in time",
+    "ServerDisconnectedError": "it broke the connection off",
+    "ClientOSError": "the connection broke",
+}
+"""What keeps it from being asked, by the names that `botyard.telegram.request` gives; others are told as they are."""
 _NOT_THE_BOT_API: Final = "parsing the server response"
 
 
@@ -71,12 +82,12 @@ class Asking:
         except NetworkError as error:
             if isinstance(error, BadRequest):
                 raise _refused(method, error) from None
-            raise self._away(method, redact(error.message)) from None
+            raise self._away(method, _IN_WORDS.get(error.message, redact(error.message))) from None
         except TelegramError as error:
             raise _refused(method, error) from None
 
     def _away(self, method: str, words: str, retry_after: float | None = None) -> Unreachable:
-        return Unreachable(f"{host_of(self.api_url)} cannot be asked ({method}: {words}).", retry_after)
+        return Unreachable(f"{host_of(self.api_url)} cannot be asked now: {words} ({method}).", retry_after)
 
 
 def _refused_token(error: InvalidToken) -> TokenRefused:

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from botyard.bots.connection.adding import NEW_KIND, NewBot, register_bot
 from botyard.bots.connection.asking import Refused, TokenRefused, Unreachable
 from botyard.bots.connection.doors import BOTH_VALID, host_in, webhook_url
-from botyard.bots.connection.fetching import judged
 from botyard.bots.connection.first_contact import introduce
 from botyard.bots.connection.pictures import note_picture
 from botyard.bots.connection.proving import prove
@@ -25,6 +24,7 @@ from botyard.bots.connection.webhooks import (
     renew_secret,
     set_webhook,
 )
+from botyard.bots.health.fetching import judged
 from botyard.bots.health.thefts import FIRST_PAUSE, PEACE, is_fought_for, is_own, taken
 from botyard.bots.health.verdicts import Verdict, note
 from botyard.bots.kinds import wanted_updates

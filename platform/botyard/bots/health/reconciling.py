@@ -14,11 +14,11 @@ from sqlalchemy import select
 from botyard.bots.connection.asking import Asking, Refused, TokenRefused
 from botyard.bots.connection.connecting import disconnect_bot, refused_token
 from botyard.bots.connection.doors import host_in, webhook_url
-from botyard.bots.connection.fetching import judge_polling
 from botyard.bots.connection.pictures import note_picture
 from botyard.bots.connection.wanting import known_wanted_of, wanted_of
 from botyard.bots.connection.webhooks import Changed, Connection, asking_as, delete_webhook, renew_secret, set_webhook
 from botyard.bots.health.drifting import LOST, Drift, Tried, drifts
+from botyard.bots.health.fetching import judge_polling
 from botyard.bots.health.thefts import PEACE, PROGRAM, is_fought_for, is_own, taken, taken_back
 from botyard.bots.health.verdicts import Verdict, judge_deliveries
 from botyard.errors import InputError

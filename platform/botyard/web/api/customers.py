@@ -5,14 +5,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, SecretStr
 
-from botyard.accounts import customers, onboarding, reading
+from botyard.accounts import customers, onboarding, reading, turning
 from botyard.accounts.access import bot_for, customer_for, superadmin_only
 from botyard.accounts.roles import Role
 from botyard.accounts.services import fit_name
-from botyard.bots import errands
 from botyard.web.api.rights import Need, SignedIn, needs
 from botyard.web.api.routes import Route
-from botyard.web.api.shapes import After, BotShown, CustomerShown, Given, Limit, Shown
+from botyard.web.api.shapes import After, BotShown, CustomerShown, Given, Limit, Shown, Time
 from db.models import Customer
 
 router = APIRouter(prefix="/customers", route_class=Route)
@@ -64,6 +63,7 @@ class Removal(Shown):
     id: int
     state: str = Field(description="`removing`, or `removed`.")
     bots: list[int] = Field(description="Those that are still to be removed.")
+    purge_after: Time | None = Field(description="Until then its data is kept; null: it is not.")
 
 
 @router.post("", status_code=201)
@@ -119,15 +119,16 @@ def show_customer(actor: SignedIn, customer_id: int) -> CustomerWithBots:
 @router.delete("/{customer_id}")
 @needs(Need.SUPERADMIN)
 def remove_customer(actor: SignedIn, customer_id: int, response: Response) -> Removal:
-    """Remove a customer with its bots and everything of them; 202 while a worker still removes its bots."""
+    """Remove a customer with its bots; 202 while its data is kept, or a worker still removes its bots."""
     customer_for(actor, customer_id, needs=Role.VIEWER)
     superadmin_only(actor)
-    customers.begin_removal(customer_id)
-    bots = customers.remove_customer(customer_id)
-    if bots:
-        errands.remove_bots(bots, customer_id)
+    departure = turning.remove_customer(customer_id)
+    if departure.state == "removing":
         response.status_code = 202
-    return Removal(id=customer_id, state="removing" if bots else "removed", bots=bots)
+    seen = reading.bots_of_customer(customer_id, after=0, limit=_MOST_BOTS)
+    return Removal(
+        id=customer_id, state=departure.state, bots=[bot.id for bot, _ in seen], purge_after=departure.kept_until
+    )
 
 
 def _with_bot(customer: Customer, bot_id: int | None) -> CustomerWithBot:
