@@ -5,12 +5,17 @@ its number (`db.changes`), and reads the rest where its rights are checked.
 """
 
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from sqlalchemy.orm import Session
 
 from db.acting import actor
 from db.models import Bot, Event
+
+WRITTEN_BY_STATEMENTS: Final = frozenset({"update.processed", "update.dead", "chat.unreachable", "chat.moved"})
+"""Types of events that are written by the statements of what causes them, and by nobody else."""
+FREQUENT: Final = frozenset({"message.received", "update.processed"})
+"""Types of events of which each update of a person is one."""
 
 
 class DomainEvent:
@@ -140,6 +145,35 @@ class MessageReceived(DomainEvent):
     type: ClassVar[str] = "message.received"
     chat: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointDisabled(DomainEvent):
+    """Nothing is sent to an endpoint any more, because of what it answered.
+
+    Args:
+        endpoint: its number, as in the API.
+        reason: in a person's words.
+    """
+
+    type: ClassVar[str] = "endpoint.disabled"
+    endpoint: str
+    reason: str
+
+
+def event_types() -> frozenset[str]:
+    """Every type of event that there is."""
+    return WRITTEN_BY_STATEMENTS | {kind.type for kind in DomainEvent.__subclasses__()}
+
+
+def record_of_customer(session: Session, customer_id: int, entity: str, event: DomainEvent) -> None:
+    """Write an event of a customer that is none of a bot's, in the caller's transaction."""
+    session.add(
+        Event(
+            customer_id=customer_id, bot_id=None, type=event.type, entity=entity, actor=actor(),
+            data=asdict(event),  # type: ignore[call-overload]
+        )
+    )  # fmt: skip
 
 
 def record(session: Session, bot: Bot, event: DomainEvent) -> None:

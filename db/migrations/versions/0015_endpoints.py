@@ -56,16 +56,17 @@ CREATE TABLE endpoint_messages (
     state TEXT DEFAULT 'waiting' NOT NULL,
     attempts BIGINT DEFAULT '0' NOT NULL,
     due TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    sending_until TIMESTAMP WITH TIME ZONE,
     ended_at TIMESTAMP WITH TIME ZONE,
-    customer_id BIGINT DEFAULT '1' NOT NULL,
+    customer_id BIGINT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_endpoint_messages PRIMARY KEY (id),
     CONSTRAINT ck_endpoint_messages_state CHECK (state IN ('waiting', 'delivered', 'failed', 'discarded')),
-    CONSTRAINT fk_endpoint_messages_endpoint_id FOREIGN KEY (endpoint_id) REFERENCES endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT fk_endpoint_messages_customer_id FOREIGN KEY (customer_id) REFERENCES customers (id)
+    CONSTRAINT fk_endpoint_messages_endpoint_id FOREIGN KEY (endpoint_id) REFERENCES endpoints (id) ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX uq_endpoint_messages_event ON endpoint_messages (endpoint_id, event_id);
-CREATE INDEX ix_endpoint_messages_due ON endpoint_messages (due) WHERE state = 'waiting';
+CREATE INDEX ix_endpoint_messages_due ON endpoint_messages (endpoint_id, due) WHERE state = 'waiting';
+CREATE INDEX ix_endpoint_messages_sending ON endpoint_messages (endpoint_id) WHERE sending_until IS NOT NULL;
 CREATE INDEX ix_endpoint_messages_endpoint ON endpoint_messages (endpoint_id, id);
 CREATE INDEX ix_endpoint_messages_created_at ON endpoint_messages (created_at);
 CREATE TABLE endpoint_attempts (
@@ -76,11 +77,10 @@ CREATE TABLE endpoint_attempts (
     status BIGINT,
     error TEXT,
     answer TEXT,
-    customer_id BIGINT DEFAULT '1' NOT NULL,
+    customer_id BIGINT NOT NULL,
     CONSTRAINT pk_endpoint_attempts PRIMARY KEY (id),
     CONSTRAINT fk_endpoint_attempts_message_id FOREIGN KEY (message_id)
-        REFERENCES endpoint_messages (id) ON DELETE CASCADE,
-    CONSTRAINT fk_endpoint_attempts_customer_id FOREIGN KEY (customer_id) REFERENCES customers (id)
+        REFERENCES endpoint_messages (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_endpoint_attempts_message ON endpoint_attempts (message_id, id);
 """

@@ -13,7 +13,10 @@ from botyard.vault.sealed import KEY_ID_SQL, OLDER_KEY_ID, SealedSecret
 from db.engine import DATABASE_TROUBLE, get_engine
 
 _TRIED: Final = 200
-_TABLES: Final = "SELECT to_regclass('public.bots') IS NOT NULL, to_regclass('public.bot_secrets') IS NOT NULL"
+_TABLES: Final = """
+SELECT to_regclass('public.bots') IS NOT NULL, to_regclass('public.bot_secrets') IS NOT NULL,
+       to_regclass('public.endpoint_secrets') IS NOT NULL
+"""
 _IN_BOTS: Final = """
 SELECT id, 'token:' || telegram_id AS name, token_encrypted AS sealed FROM bots WHERE octet_length(token_encrypted) > 0
 """
@@ -48,7 +51,7 @@ def key_uses() -> list[KeyUse]:
     """
     own = [key.id for key in keyring().at_hand()]
     with get_engine("system").connect() as connection:
-        counted = _counted(connection)
+        counted = _counted(connection, endpoints=True)
         in_bots = connection.execute(text(f"SELECT count(*) FROM ({_IN_BOTS}) AS older")).scalar_one()  # noqa: S608
         shut = _shut_older(connection, _IN_BOTS + _OLDER_KEY)
     older = counted.pop(OLDER_KEY_ID, 0) + in_bots
@@ -70,8 +73,8 @@ def check_keys() -> None:
     engine = get_engine("system")
     try:
         with engine.connect() as connection:
-            bots, secrets = connection.execute(text(_TABLES)).one()
-            counted = _counted(connection) if secrets else {}
+            bots, secrets, endpoints = connection.execute(text(_TABLES)).one()
+            counted = _counted(connection, endpoints=endpoints) if secrets else {}
             older = _IN_BOTS + _NOT_COPIED + _OLDER_KEY if secrets else _IN_BOTS
             shut = _shut_older(connection, older) if bots else None
     except DATABASE_TROUBLE:
@@ -87,8 +90,12 @@ def check_keys() -> None:
         raise shut
 
 
-def _counted(connection: Connection) -> dict[str, int]:
-    query = text(f"SELECT {KEY_ID_SQL} AS id, count(*) FROM bot_secrets GROUP BY id ORDER BY id")  # noqa: S608
+def _counted(connection: Connection, *, endpoints: bool) -> dict[str, int]:
+    """How many secrets each key has sealed; before its migration there is no table of endpoints' secrets."""
+    every = f"SELECT {KEY_ID_SQL} AS id FROM bot_secrets"  # noqa: S608
+    if endpoints:
+        every += f" UNION ALL SELECT {KEY_ID_SQL} FROM endpoint_secrets"  # noqa: S608
+    query = text(f"SELECT id, count(*) FROM ({every}) AS every GROUP BY id ORDER BY id")  # noqa: S608
     return {row.id: row[1] for row in connection.execute(query)}
 
 

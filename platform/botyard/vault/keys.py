@@ -31,7 +31,7 @@ class Key:
         master: these bytes.
     """
 
-    __slots__ = ("cipher", "fernet", "id")
+    __slots__ = ("_root", "cipher", "fernet", "id")
 
     def __init__(self, master: bytes) -> None:
         self.id = _derived(master, b"botyard key id", ID_BYTES).hex()
@@ -39,6 +39,11 @@ class Key:
         self.cipher = AESGCM(_derived(master, b"botyard secrets", len(master)))
         self.fernet = Fernet(urlsafe_b64encode(master))
         """Opens what older code sealed."""
+        self._root = _derived(master, b"botyard derived", len(master))
+
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes for another purpose than sealing: always the same ones, and of no use for any other purpose."""
+        return _derived(self._root, purpose.encode(), len(self._root))
 
 
 def _derived(master: bytes, purpose: bytes, length: int) -> bytes:

@@ -5,7 +5,7 @@ from cryptography.fernet import InvalidToken, MultiFernet
 
 from botyard.errors import InputError
 from botyard.vault.keys import Keyring, keyring
-from botyard.vault.sealed import HEADER_BYTES, ID_BYTES, OLDER, VERSION, SealedSecret, bound_to
+from botyard.vault.sealed import ENDPOINT, HEADER_BYTES, ID_BYTES, OLDER, VERSION, SealedSecret, bound_to
 
 
 def open_sealed(secret: SealedSecret, keys: Keyring | None = None) -> str:
@@ -54,11 +54,13 @@ def _altered(secret: SealedSecret) -> InputError:
     return InputError(
         "SECRET_KEY",
         f"does not open {_named(secret)}: what is stored there was altered, or sealed for another row.",
-        "Give the bot its secret again.",
+        "Give it a new secret.",
     )
 
 
 def _named(secret: SealedSecret) -> str:
+    if secret.name == ENDPOINT:
+        return f"the signing secret of endpoint {secret.bot_id}"
     return f"{secret.name.partition(':')[0]} of bot {secret.bot_id}"
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from botyard.errors import InputError
 from botyard.vault.keys import Key, keyring
 from botyard.vault.opening import open_sealed
-from botyard.vault.sealed import KEY_ID_SQL, SealedSecret, token_of, webhook_of
+from botyard.vault.sealed import ENDPOINT, KEY_ID_SQL, SealedSecret, token_of, webhook_of
 from botyard.vault.sealing import seal_with
 from db.engine import get_engine, get_sessions
 
@@ -38,15 +38,15 @@ UPDATE bot_identities i SET public_id = b.public_id, secret_hash = b.webhook_sec
  WHERE b.id = i.bot_id AND b.telegram_id = i.telegram_id AND i.public_id IS NULL AND i.secret_hash IS NULL
    AND octet_length(b.webhook_secret_hash) > 0
 """
+# Whose a row is, and under which name it was sealed: that of an endpoint's keeps its own when a newer one comes.
+_TABLES: Final = (("bot_secrets", "bot_id", None), ("endpoint_secrets", "endpoint_id", ENDPOINT))
 _UNDER_OTHERS: Final = f"""
-SELECT bot_id, name, sealed FROM bot_secrets WHERE {KEY_ID_SQL} <> :newest AND (bot_id, name) > (:bot_id, :name)
- ORDER BY bot_id, name LIMIT :batch
+SELECT {{owner}} AS owner, name, sealed FROM {{table}}
+ WHERE {KEY_ID_SQL} <> :newest AND ({{owner}}, name) > (:owner, :name) ORDER BY {{owner}}, name LIMIT :batch
 """  # noqa: S608
-# Whoever has given the bot another secret meanwhile was later.
-_RESEAL: Final = """
-UPDATE bot_secrets SET sealed = :sealed, key_id = :key_id
- WHERE bot_id = :bot_id AND name = :name AND sealed = :before
-"""
+# Whoever has put another secret there meanwhile was later.
+_RESEAL: Final = "UPDATE {table} SET sealed = :sealed, key_id = :key_id WHERE {owner} = :owner AND sealed = :before"
+_LEFT: Final = f"SELECT count(*) FROM {{table}} WHERE {KEY_ID_SQL} <> :newest"  # noqa: S608
 _EMPTY: Final = """
 UPDATE bots SET token_encrypted = NULL, webhook_secret_encrypted = NULL, webhook_secret_hash = NULL WHERE id IN (
     SELECT b.id FROM bots b
@@ -124,32 +124,33 @@ def rotate() -> Rotated:
     with engine.connect() as connection:
         resealed = 0
         # Once more after each pass that did something: others may have written meanwhile.
-        while found := _reseal_all(connection, newest):
+        while found := sum(_reseal_all(connection, newest, *table) for table in _TABLES):
             resealed += found
         emptied = 0
         while found := connection.execute(text(_EMPTY), {"batch": _BATCH}).rowcount:
             emptied += found
-        counted = text(f"SELECT count(*) FROM bot_secrets WHERE {KEY_ID_SQL} <> :newest")  # noqa: S608
-        left = int(connection.execute(counted, {"newest": newest.id}).scalar_one())
+        counted = [text(_LEFT.format(table=table)) for table, _, _ in _TABLES]
+        left = sum(connection.execute(query, {"newest": newest.id}).scalar_one() for query in counted)
     return Rotated(newest.id, resealed, emptied, left)
 
 
-def _reseal_all(connection: Connection, newest: Key) -> int:
-    resealed, last = 0, {"bot_id": 0, "name": ""}
-    while rows := connection.execute(text(_UNDER_OTHERS), {"newest": newest.id, "batch": _BATCH, **last}).all():
-        resealed += sum(
-            _reseal(connection, newest, SealedSecret(row.bot_id, row.name, bytes(row.sealed))) for row in rows
-        )
-        last = {"bot_id": rows[-1].bot_id, "name": rows[-1].name}
+def _reseal_all(connection: Connection, newest: Key, table: str, owner: str, name: str | None) -> int:
+    under_others, reseal = (text(one.format(table=table, owner=owner)) for one in (_UNDER_OTHERS, _RESEAL))
+    resealed, last = 0, {"owner": 0, "name": ""}
+    while rows := connection.execute(under_others, {"newest": newest.id, "batch": _BATCH, **last}).all():
+        for row in rows:
+            secret = SealedSecret(row.owner, name or row.name, bytes(row.sealed))
+            resealed += _reseal(connection, reseal, newest, secret)
+        last = {"owner": rows[-1].owner, "name": rows[-1].name}
     return resealed
 
 
-def _reseal(connection: Connection, key: Key, secret: SealedSecret) -> int:
+def _reseal(connection: Connection, statement: TextClause, key: Key, secret: SealedSecret) -> int:
     """A transaction for each: nobody waits for a lock here, and none can be deadlocked with."""
     try:
         sealed = seal_with(key, secret.bot_id, secret.name, open_sealed(secret))
     except InputError as error:
-        log.warning("secret_not_resealed", bot=secret.bot_id, error=str(error))
+        log.warning("secret_not_resealed", owner=secret.bot_id, name=secret.name.partition(":")[0], error=str(error))
         return 0
-    row = {"bot_id": secret.bot_id, "name": secret.name, "before": secret.sealed, "sealed": sealed, "key_id": key.id}
-    return connection.execute(text(_RESEAL), row).rowcount
+    row = {"owner": secret.bot_id, "before": secret.sealed, "sealed": sealed, "key_id": key.id}
+    return connection.execute(statement, row).rowcount

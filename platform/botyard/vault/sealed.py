@@ -21,7 +21,10 @@ KEY_ID_SQL: Final = f"""(CASE
  WHEN substring(sealed FROM 1 FOR 5) = convert_to('{OLDER.decode()}', 'UTF8') THEN '{OLDER_KEY_ID}'
  WHEN substring(sealed FROM 1 FOR 1) = decode('{VERSION.hex()}', 'hex') AND octet_length(sealed) >= {HEADER_BYTES}
  THEN encode(substring(sealed FROM {len(VERSION) + 1} FOR {ID_BYTES}), 'hex') ELSE key_id END)"""
-"""Which key sealed a row of `bot_secrets`, by its bytes."""
+"""Which key sealed a row of a table with secrets, by its bytes."""
+
+ENDPOINT: Final = "endpoint"
+"""The name of what signs messages to an endpoint, the current as the previous one; no bot's is so named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class SealedSecret:
     """A secret as it is kept.
 
     Args:
-        bot_id: the row of the bot whose it is.
+        bot_id: the row of the bot whose it is; of an `ENDPOINT`, the row of that.
         name: what it is: see the functions below.
         sealed: its bytes, useless without the key.
     """
