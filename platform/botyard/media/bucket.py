@@ -17,13 +17,12 @@ except ImportError:
     raise InputError("MEDIA_S3_URL", "needs the package obstore, which is not installed.", "Install it.") from None
 
 _CHUNK: Final = 1 << 20
-_FOLDER: Final = "media"
 # What is younger is not written again; shorter by far than MEDIA_KEEP_HOURS.
 _FRESH: Final = timedelta(hours=1)
 
 
 class BucketStore:
-    """Content as objects ``media/<SHA-256>``; its last use is the object's time.
+    """Content as objects ``<folder>/<SHA-256>``; its last use is the object's time.
 
     A bucket knows no lock: content that was unused for ``MEDIA_KEEP_HOURS`` and is put again in the very moment between
     a removal's look and its deletion would be lost, and its message become a dead letter.
@@ -35,10 +34,14 @@ class BucketStore:
         secret_key: the other half.
         region: as the server calls it.
         most: bytes of one content at most.
+        folder: how the objects' names begin.
     """
 
-    def __init__(self, url: str, bucket: str, access_key: str, secret_key: str, region: str, most: int) -> None:
+    def __init__(
+        self, url: str, bucket: str, access_key: str, secret_key: str, region: str, most: int, folder: str = "media"
+    ) -> None:
         self._most = most
+        self._folder = folder
         self._store = S3Store(
             bucket,
             endpoint=url,
@@ -65,7 +68,7 @@ class BucketStore:
             kept = copied(content, spooled, self._most)
             spooled.seek(0)
             try:
-                obstore.put(self._store, _path(kept.name), spooled, max_concurrency=2)
+                obstore.put(self._store, self._path(kept.name), spooled, max_concurrency=2)
             except BaseError as error:
                 raise _trouble(error) from None
         return kept
@@ -78,7 +81,7 @@ class BucketStore:
         """
         spooled = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
         try:
-            for piece in obstore.get(self._store, _path(name)).stream(min_chunk_size=_CHUNK):
+            for piece in obstore.get(self._store, self._path(name)).stream(min_chunk_size=_CHUNK):
                 spooled.write(piece)
         except FileNotFoundError:
             spooled.close()
@@ -93,7 +96,7 @@ class BucketStore:
         """See ``MediaStore``."""
         before = datetime.now(UTC) - timedelta(seconds=seconds)
         try:
-            for page in obstore.list(self._store, _FOLDER):
+            for page in obstore.list(self._store, self._folder):
                 for found in page:
                     if found["last_modified"] < before:
                         yield found["path"].rpartition("/")[2]
@@ -105,7 +108,7 @@ class BucketStore:
         if not self._unused_for(name, timedelta(seconds=seconds)):
             return False
         try:
-            obstore.delete(self._store, _path(name))
+            obstore.delete(self._store, self._path(name))
         except FileNotFoundError:
             return True
         except BaseError as error:
@@ -114,16 +117,15 @@ class BucketStore:
 
     def _unused_for(self, name: str, time: timedelta) -> bool:
         try:
-            found = obstore.head(self._store, _path(name))
+            found = obstore.head(self._store, self._path(name))
         except FileNotFoundError:
             return True
         except BaseError as error:
             raise _trouble(error) from None
         return found["last_modified"] < datetime.now(UTC) - time
 
-
-def _path(name: str) -> str:
-    return f"{_FOLDER}/{name}"
+    def _path(self, name: str) -> str:
+        return f"{self._folder}/{name}"
 
 
 def _trouble(error: Exception) -> TransientError:

@@ -21,6 +21,7 @@ from botyard.settings import Settings
 _CHUNK: Final = 1 << 20
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED: Final = "unfinished-"
+_LARGEST_OF_OPERATIONS: Final = 4 << 30
 
 
 class MediaGone(PermanentError):
@@ -212,13 +213,24 @@ def store_of(settings: Settings) -> MediaStore:
     Raises:
         InputError: a setting of the bucket is missing, or its library.
     """
+    return _place_of(settings, settings.media_folder, "media", settings.media_max_bytes)
+
+
+def operations_store_of(settings: Settings) -> MediaStore:
+    """The store for files that operations make or read; in the same place, and apart from what is sent.
+
+    Raises:
+        InputError: as `store_of`.
+    """
+    return _place_of(settings, settings.media_folder / "operations", "operations", _LARGEST_OF_OPERATIONS)
+
+
+def _place_of(settings: Settings, folder: Path, name: str, most: int) -> MediaStore:
     if settings.media_s3_url is None:
-        return FolderStore(settings.media_folder, settings.media_max_bytes)
+        return FolderStore(folder, most)
     bucket = settings.require("media_s3_bucket")
     access_key, secret_key = settings.require("media_s3_access_key"), settings.require("media_s3_secret_key")
     # Loaded only where it is used: an installation with a folder needs no client of a bucket.
     from botyard.media.bucket import BucketStore  # noqa: PLC0415
 
-    return BucketStore(
-        settings.media_s3_url, bucket, access_key, secret_key, settings.media_s3_region, settings.media_max_bytes
-    )
+    return BucketStore(settings.media_s3_url, bucket, access_key, secret_key, settings.media_s3_region, most, name)
