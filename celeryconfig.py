@@ -91,6 +91,27 @@ beat_schedule = {
         # A round that comes late is as good; two in a row are not better.
         "options": {"queue": "maintenance", "expires": 50},
     },
+    "resume-operations": {
+        "task": "botyard.resume_operations",
+        "schedule": timedelta(minutes=1),
+        "options": {"queue": "maintenance", "expires": 50},
+    },
+    "forget-operations": {
+        "task": "botyard.forget_operations",
+        "schedule": timedelta(hours=1),
+        "options": {"queue": "maintenance", "expires": 3600},
+    },
+    "send-events": {
+        "task": "botyard.send_events",
+        "schedule": timedelta(minutes=1),
+        # For news that nobody heard.
+        "options": {"queue": "outbound", "expires": 50},
+    },
+    "prune-endpoints": {
+        "task": "botyard.prune_endpoints",
+        "schedule": timedelta(hours=1),
+        "options": {"queue": "maintenance", "expires": 3600},
+    },
     "finish-removals": {
         "task": "botyard.finish_removals",
         "schedule": timedelta(minutes=15),

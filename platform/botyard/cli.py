@@ -5,14 +5,32 @@ from typing import Final
 
 import typer
 
-from botyard.commands import admin, bot, configuration, customer, dead, keys, lifecycle, processes
+from botyard.commands import (
+    admin,
+    bot,
+    configuration,
+    customer,
+    dead,
+    endpoint,
+    erasure,
+    key,
+    keys,
+    lifecycle,
+    member,
+    operation,
+    processes,
+    user,
+)
 from botyard.commands.dialogues import play_dialogues
 from botyard.commands.doctor import doctor
 from botyard.commands.erase import erase
+from botyard.commands.export import export
+from botyard.commands.importing import import_bot
 from botyard.commands.lanes import lanes
 from botyard.commands.logs import logs
 from botyard.commands.output import NOT_RUNNING, TROUBLE, say
 from botyard.commands.run import run
+from botyard.commands.send import messages, send
 from botyard.commands.status import status
 from botyard.commands.trace import trace
 from botyard.errors import BotyardError, InputError
@@ -37,9 +55,14 @@ app.command()(status)
 app.command()(doctor)
 app.command()(lanes)
 app.command()(trace)
+app.command()(send)
+app.command()(messages)
 app.command()(lifecycle.audit)
 app.command()(logs)
 app.command()(erase)
+app.command()(endpoint.events)
+app.command()(export)
+app.command(name="import")(import_bot)
 app.command(name="test-bot")(play_dialogues)
 bot.app.add_typer(configuration.app)
 bot.app.add_typer(lifecycle.app)
@@ -47,7 +70,13 @@ app.add_typer(bot.app, name="bot")
 app.add_typer(customer.app, name="customer")
 app.add_typer(admin.app, name="admin")
 app.add_typer(dead.app, name="dead")
+app.add_typer(endpoint.app, name="endpoint")
+app.add_typer(user.app, name="user")
+app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")
+app.add_typer(member.app, name="member")
+app.add_typer(operation.app, name="operation")
+app.add_typer(erasure.app, name="person")
 app.command()(processes.migrate)
 app.command()(processes.poller)
 app.command()(processes.flower)

@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from botyard.errors import InputError
 _KEY_BYTES = 32
 # Celery's visibility timeout is 600 s: a ticket that runs longer would be delivered again.
 _LONGEST_SLICE = 500
+_PLACE = re.compile(r"[\w.\-]+(:\d{1,5})?|[\da-fA-F:.]+(/\d{1,3})?|\[[\da-fA-F:.]+\](:\d{1,5})?")
 
 
 # Source: https://core.telegram.org/bots/api#setwebhook
@@ -43,6 +45,19 @@ def _unfit(public_url: str, api_url: str) -> str:
 
 def _is_loopback(host: str | None) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
+
+
+_PASSWORD = re.compile(r"://[^:/@]*:([^@/]+)@")
+# What examples have in the place of secrets, ours in .env.example and those of others.
+_SAMPLES = frozenset(
+    ["password", "changeme", "change-me", "secret", "postgres", "redis", "botyard", "admin", "example", "test"]
+)
+
+
+def _is_sample(secret: str) -> bool:
+    found = _PASSWORD.search(secret)
+    password = found.group(1) if found else secret
+    return password.casefold() in _SAMPLES or not set(password) - set("A=")
 
 
 class Settings(BaseSettings):
@@ -78,8 +93,18 @@ class Settings(BaseSettings):
     web_workers: int = Field(1, ge=1, le=64)
     webhook_base_url: str | None = None
     """The address at which Telegram (or the simulator) reaches this web process; none: no webhook is set."""
+    trusted_proxies: str | None = None
+    """Networks of proxies whose ``X-Forwarded-For`` is believed, separated by commas; none: those of this machine."""
     metrics_token: SecretStr | None = None
     """Who asks for /metrics from another machine shows this as a bearer token."""
+    api_rate: int = Field(600, ge=0)
+    """Requests a minute to the REST API by one API key, or by one person who is signed in; 0: no limit."""
+    api_rate_customer: int = Field(3000, ge=0)
+    """The same by everybody together who acts for one customer only."""
+    api_rate_anonymous: int = Field(30, ge=0)
+    """The same by strangers, from one address."""
+    cors_origins: str | None = None
+    """Origins whose pages may use the REST API from a browser, separated by commas; none: only its own."""
 
     # --- Telegram ---
     bot_token: SecretStr | None = None
@@ -98,6 +123,8 @@ class Settings(BaseSettings):
     """Ids or @names of chats, separated by commas."""
     first_contacts: str = "*=20/600"
     """How many bots a Bot API may hear of for the first time, as ``host=a minute/an hour`` with commas between."""
+    removed_data_days: int = Field(30, ge=0, le=3650)
+    """For so many days what is kept of a removed customer stays, and the removal can be taken back; 0: not at all."""
     webhook_secret_days: int = Field(30, ge=0)
     """After so many days a webhook gets another secret; 0: never."""
     simulator_host: str = "127.0.0.1"
@@ -151,6 +178,10 @@ class Settings(BaseSettings):
     media_s3_access_key: SecretStr | None = None
     media_s3_secret_key: SecretStr | None = None
 
+    # --- calling addresses that customers name ---
+    outbound_allowed: str | None = None
+    """Names, addresses and networks that may be called although they are inside, separated by commas; none: none."""
+
     # --- watching ---
     failure_notes_url: str | None = None
     """Where a note about each failed handler is posted to: the simulator's page shows it beside the chat."""
@@ -175,6 +206,37 @@ class Settings(BaseSettings):
     def _public_url_is_fit(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and (problem := _unfit(value, info.data.get("api_url", ""))):
             raise ValueError(problem)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: str | None) -> str | None:
+        for network in value.split(",") if value else ():
+            if not ip_network(network.strip()).prefixlen:
+                raise ValueError("must not be everybody: whoever calls could say to be anybody")
+        return value
+
+    @property
+    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
+        """The networks of ``TRUSTED_PROXIES``."""
+        return [ip_network(network.strip()) for network in (self.trusted_proxies or "").split(",") if network.strip()]
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: str | None) -> str | None:
+        for origin in value.split(",") if value else ():
+            if not re.fullmatch(r"https?://[a-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", origin.strip()):
+                raise ValueError(
+                    "must be origins as a browser names them, separated by commas, as https://panel.example.org"
+                )
+        return value
+
+    @field_validator("outbound_allowed")
+    @classmethod
+    def _allowed_are_places(cls, value: str | None) -> str | None:
+        for place in value.split(",") if value else ():
+            if not _PLACE.fullmatch(place.strip()):
+                raise ValueError("must be names, addresses or networks with commas between, as hooks.test,10.0.0.0/8")
         return value
 
     @field_validator("test_chats")
@@ -208,6 +270,11 @@ class Settings(BaseSettings):
         return (minute, hour) if minute or hour else None
 
     @property
+    def origins(self) -> list[str]:
+        """The origins of ``CORS_ORIGINS``."""
+        return [origin.strip() for origin in (self.cors_origins or "").split(",") if origin.strip()]
+
+    @property
     def test_chat_ids(self) -> list[str]:
         """The chats of ``TEST_CHATS``."""
         return [chat.strip() for chat in (self.test_chats or "").split(",") if chat.strip()]
@@ -230,6 +297,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{' and '.join(named).upper().replace(' AND ', ' and ')} are set: only one of them may be"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_secret_is_from_an_example(self) -> Self:
+        for name in type(self).model_fields if self.environment != "development" else ():
+            value = getattr(self, name)
+            if isinstance(value, SecretStr) and _is_sample(value.get_secret_value()):
+                raise ValueError(f"{name.upper()} has the password of an example: choose one at random")
         return self
 
     @model_validator(mode="after")

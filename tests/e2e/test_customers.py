@@ -162,9 +162,12 @@ def test_a_customer_is_removed_with_its_bot_and_its_webhook(office: Office) -> N
     assert office.answers(number) == "1 hello"
     status, going = office.ask("DELETE", f"/customers/{made['id']}")
     assert (status, going["state"], going["bots"]) == (202, "removing", [made["bot"]["id"]])
-    assert office.ask("GET", "/customers/my-profile", as_member="leaving")[0] in (401, 403)
+    assert office.ask("GET", "/customers/my-profile", as_member="leaving")[0] == 403
+    wait_until(lambda: office.webhook(token) == "", 60, "its webhook is taken away")
+    assert office.sql(f"SELECT count(*) > 0 FROM messages WHERE bot_id = {made['bot']['id']}") == [(True,)]  # noqa: S608
+    office.command("customer", "remove", "leaving", "--now", "--yes")
     wait_until(lambda: office.ask("GET", f"/customers/{made['id']}")[0] == 404, 60, "the customer is gone")
-    assert office.ask("GET", f"/bots/{made['bot']['id']}")[0] == 404
+    assert office.ask("GET", f"/v1/bots/bot_{made['bot']['id']}")[0] == 404
     assert office.webhook(token) == ""
     assert office.ask("GET", "/customers/my-profile", as_member="leaving")[0] == 401
     left = " UNION ALL ".join(
@@ -265,7 +268,7 @@ def test_a_sync_finds_every_step_of_a_bots_life_of_which_nobody_was_told(office:
         assert office.answers(other) == "1 hello"
         muted(office, *botyard, "remove", str(bot), "--yes")
         synced(office, bot, hear, "deleted")
-    assert office.ask("GET", f"/bots/{bot}")[0] == 404
+    assert office.ask("GET", f"/v1/bots/bot_{bot}")[0] == 404
 
 
 def test_a_sync_finds_bots_that_raw_sql_made_and_removed(office: Office) -> None:
@@ -277,10 +280,10 @@ def test_a_sync_finds_bots_that_raw_sql_made_and_removed(office: Office) -> None
             " RETURNING id"
         )
         synced(office, bot, hear, "created")
-        assert office.ask("GET", f"/bots/{bot}")[0] == 200
+        assert office.ask("GET", f"/v1/bots/bot_{bot}")[0] == 200
         office.sql(f"DELETE FROM bots WHERE id = {bot}")  # noqa: S608
         synced(office, bot, hear, "deleted")
-    assert office.ask("GET", f"/bots/{bot}")[0] == 404
+    assert office.ask("GET", f"/v1/bots/bot_{bot}")[0] == 404
 
 
 def test_another_tool_that_takes_the_webhook_is_named_and_not_fought(office: Office) -> None:
@@ -294,7 +297,7 @@ def test_another_tool_that_takes_the_webhook_is_named_and_not_fought(office: Off
         office.yard.simulator.post(f"/bot{token}/setWebhook", url="https://other.example.org/hook")
         office.celery("call", "botyard.check_bot", f"--args=[{bot}]", "--queue=maintenance")
         wait_until(
-            lambda: "other.example.org" in str(office.ask("GET", f"/bots/{bot}")[1]["health"]), 30, "it is named"
+            lambda: "other.example.org" in str(office.ask("GET", f"/v1/bots/bot_{bot}/health")[1]), 30, "it is named"
         )
         wait_until(lambda url=url: office.webhook(token) == url, 30, f"the webhook is {url}")  # type: ignore[misc]
 
@@ -332,7 +335,7 @@ def test_no_token_of_all_these_stands_anywhere_after_this_run(office: Office) ->
         "the database": dumped.stdout,
         "Redis": in_redis(environment["REDIS_URL"]).encode(),
         "/metrics": figures,
-        "answers": json.dumps([office.ask("GET", path) for path in ("/customers", "/bots", "/customers/1")]).encode(),
+        "answers": json.dumps([office.ask("GET", path) for path in ("/customers", "/v1/bots", "/v1/audit")]).encode(),
         "commands": "".join(office.command(*words) for words in SHOWING).encode(),
         **{path.name: path.read_bytes() for path in office.yard.logs()},
     }

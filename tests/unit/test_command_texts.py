@@ -50,6 +50,6 @@ def test_every_option_has_a_help_text_and_the_page_names_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_whatever_shows_something_can_show_it_as_json(name: str) -> None:
-    processes = {"run", "migrate", "poller", "flower", "keys generate", "bot add", "erase", "test-bot"}
+    processes = {"run", "migrate", "poller", "flower", "keys generate", "erase", "test-bot"}
     options = {option for parameter in ALL[name].params for option in parameter.opts}
     assert ("--json" in options) != (name in processes)
