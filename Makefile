@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := platform/botyard tasks bots db tests benchmarks celeryconfig.py
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run dev test coverage test-live check bench figures faults screenshot clean lock
+.PHONY: help setup setup-dev run dev test coverage test-live check bench openapi fuzz figures faults screenshot clean lock
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,9 +60,16 @@ check: setup-dev  ## Format, lint, types, import contracts
 bench: setup-dev  ## Measure, print a table, write benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
+openapi: setup-dev  ## Write docs/openapi.json and docs/rights.md anew, from the routes
+	@$(BIN)/python -m tests.api_contract.write
+
+fuzz: setup-dev  ## Send the API what Schemathesis makes up, for five minutes as each of five people
+	@$(BIN)/python -m tests.api_contract.fuzzing 300
+
 figures: setup-dev  ## Measure what people wait beside floods and bulk sends; about 15 minutes; writes docs/figures
 	@$(BIN)/python -m benchmarks.fairness
 	@$(BIN)/python -m benchmarks.bulk
+	@$(BIN)/python -m benchmarks.api
 
 faults: setup-dev  ## Kill processes under load, write tests/faults/results.json
 	@$(BIN)/python -m tests.faults

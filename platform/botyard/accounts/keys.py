@@ -65,7 +65,7 @@ class Limits:
         if other.scopes is not None and (self.scopes is None or self.scopes - other.scopes):
             return "scopes"
         if other.customer_id is not None and self.customer_id != other.customer_id:
-            return "customer"
+            return "customer_id"
         if other.bots is not None and (self.bots is None or self.bots - other.bots):
             return "bots"
         if other.expires_at is not None and (self.expires_at is None or self.expires_at > other.expires_at):

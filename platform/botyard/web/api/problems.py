@@ -21,10 +21,13 @@ from starlette.exceptions import HTTPException
 
 from botyard.accounts.access import AccessError, NotAllowed, NotFound, NotSignedIn, OutOfScope, Suspended
 from botyard.accounts.customers import Taken
+from botyard.accounts.idempotency import KeyNeeded, KeyReused, StillRunning
+from botyard.accounts.tries import TooManyTries
+from botyard.bots.configuration.configuring import ConfigurationConflict
 from botyard.bots.connection.adding import AlreadyHere
 from botyard.errors import BotyardError, InputError, Stale, TransientError
+from botyard.messages.sending import BotOff, TooLate
 from botyard.telemetry.redaction import redact
-from botyard.web.api.idempotency import KeyNeeded, KeyReused, StillRunning
 from botyard.web.api.versions import VersionNeeded
 
 log = structlog.get_logger(__name__)
@@ -39,12 +42,16 @@ _KINDS: Final[dict[type[BotyardError], tuple[int, str]]] = {
     NotFound: (404, "not-found"),
     Taken: (409, "taken"),
     AlreadyHere: (409, "taken"),
+    ConfigurationConflict: (409, "taken"),
+    BotOff: (409, "bot-off"),
+    TooLate: (409, "too-late"),
     StillRunning: (409, "still-running"),
     Stale: (412, "stale"),
     InputError: (422, "unfit"),
     KeyReused: (422, "key-reused"),
     VersionNeeded: (428, "version-needed"),
     KeyNeeded: (400, "key-needed"),
+    TooManyTries: (429, "too-many"),
     TransientError: (503, "away"),
 }
 """Which status and which page of the documentation; what is not named here is as what it is derived from."""
@@ -103,7 +110,7 @@ def _ours(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, round(error.retry_after or _RETRY_SECONDS)))
     if not isinstance(error, InputError):
         return problem(status, str(error), headers=headers, kind=kind)
-    field = to_camel(error.field) if error.field.islower() else error.field
+    field = to_camel(error.field) if error.field.islower() and "." not in error.field else error.field
     if not request.url.path.startswith("/api/v1/"):
         field = _FIELDS.get(error.field, field)
     named = {"field": field, "pointer": f"/{field.replace('.', '/')}", "problem": error.problem, "remedy": error.remedy}

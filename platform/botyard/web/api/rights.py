@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Request
 
 from botyard.accounts.access import Actor, Suspended, actor_of, in_scope, superadmin_only
+from botyard.accounts.idempotency import Again
 from botyard.accounts.roles import Role
 from botyard.accounts.scopes import Scope
-from botyard.web.api.idempotency import Again
 
 _NEEDS: Final = "__botyard_needs__"
 _CREATES: Final = "__botyard_creates__"

@@ -6,14 +6,15 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from botyard.accounts import idempotency
 from botyard.accounts.access import Actor
-from botyard.web.api import idempotency
-from botyard.web.api.idempotency import Answer, Made
+from botyard.accounts.idempotency import Answer, Made
+from botyard.web.api.bodies import is_json
 from botyard.web.api.rights import Creates, Needs, creates_of, let_in, needs_of
 from db.acting import acting_as
 from db.claims import Claim, serving
@@ -42,6 +43,8 @@ class Route(APIRoute):
             of_an_object = bool(self.param_convertors)
             actor = await run_in_threadpool(let_in, request, self.needs, of_an_object=of_an_object)
             request.state.actor = actor
+            if self.body_field is not None:
+                _json_only(request)
             with ExitStack() as stack:
                 if actor is not None:
                     stack.enter_context(acting_as(f"person:{actor.person_id}"))
@@ -50,6 +53,13 @@ class Route(APIRoute):
                 return _unless_known(request, await inner(request))
 
         return handle
+
+
+def _json_only(request: Request) -> None:
+    headers = request.headers
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if has_body and not is_json(headers.get("content-type", "")):
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, as Content-Type: application/json.")
 
 
 def _unless_known(request: Request, response: Response) -> Response:

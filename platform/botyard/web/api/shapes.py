@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from db.models import Bot, BotHealth, Customer
@@ -16,6 +16,19 @@ def milliseconds(at: datetime) -> str:
 
 
 Time = Annotated[datetime, PlainSerializer(milliseconds, return_type=str)]
+
+
+def _read_time(value: object) -> datetime:
+    """Text only: a number would be taken for seconds."""
+    try:
+        at = datetime.fromisoformat(value if isinstance(value, str) and "-" in value else "")
+    except ValueError:
+        raise ValueError("is no time: write it as in RFC 3339, such as 2026-01-15T10:30:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+GivenTime = Annotated[datetime, BeforeValidator(_read_time, json_schema_input_type=str)]
+"""A time that comes in; without a zone it is UTC."""
 
 
 class Given(BaseModel):

@@ -1,6 +1,5 @@
 """``/api/v1/audit``: who changed what, from what to what."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Query
@@ -14,7 +13,7 @@ from botyard.web.api.ids import BotId, CustomerId, ShownAuditId, ShownBotId, Sho
 from botyard.web.api.pages import Page, PageAsked
 from botyard.web.api.rights import SignedIn, needs
 from botyard.web.api.routes import Route
-from botyard.web.api.shapes import Shown, Time
+from botyard.web.api.shapes import GivenTime, Shown, Time
 from db.engine import storable
 
 router = APIRouter(prefix="/audit", route_class=Route, tags=["audit"])
@@ -56,17 +55,15 @@ def list_entries(
     by: Annotated[str | None, Query(alias="actor", max_length=200, description="By them, as `person:4`.")] = None,
     entity: Annotated[str | None, Query(max_length=200, description="`bots:12`, or a whole table: `bots`.")] = None,
     action: Annotated[Action | None, Query()] = None,
-    since: Annotated[datetime | None, Query(description="Not before then; without a zone it is UTC.")] = None,
-    until: Annotated[datetime | None, Query(description="Before then.")] = None,
+    since: Annotated[GivenTime | None, Query(description="Not before then; without a zone it is UTC.")] = None,
+    until: Annotated[GivenTime | None, Query(description="Before then.")] = None,
 ) -> Page[EntryShown]:
     """Who changed what, the latest first: for the customers whose manager you are; everything for a superadmin."""
     if customer is not None:
         customer_for(actor, customer, needs=Role.MANAGER)
     if bot is not None and not actor.superadmin:
         bot_for(actor, bot, needs=Role.MANAGER)
-    wanted = EntriesWanted(
-        customer, bot, _plain(by), _plain(entity), action, _in_utc(since), _in_utc(until), actor.bots
-    )
+    wanted = EntriesWanted(customer, bot, _plain(by), _plain(entity), action, since, until, actor.bots)
     after = asked.after(int)
     found = entries_for(actor, wanted, asked.limit + 1, after[0] if after else None)
     shown = found[: asked.limit]
@@ -80,7 +77,3 @@ def _columns(values: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _plain(text: str | None) -> str | None:
     return None if text is None else storable(text)
-
-
-def _in_utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

@@ -39,7 +39,7 @@ OfCause = Annotated[
     str | None, Query(max_length=2000, pattern="^[^\\x00]*$", description="Of this cause, as groups name it.")
 ]
 AndReplayed = Annotated[bool, Query(description="Those that were replayed, too.")]
-_CHOICE: Final[dict[str, Any]] = {"bot": "bot_31", "fingerprint": "KeyError at shop.py:12"}
+_CHOICE: Final[dict[str, Any]] = {"botId": "bot_31", "fingerprint": "KeyError at shop.py:12"}
 
 
 class LetterShown(Shown):
@@ -125,7 +125,7 @@ class LettersChosen(Given):
     model_config = ConfigDict(json_schema_extra={"examples": [_CHOICE]})
 
     ids: list[DeadLetterId] = Field(default_factory=list, max_length=AT_ONCE)
-    bot: BotId | None = None
+    bot_id: BotId | None = None
     fingerprint: str | None = Field(None, max_length=2000, pattern="^[^\\x00]*$")
     what: What | None = None
 
@@ -205,7 +205,7 @@ def discard_letters(
 
 
 def _done(actor: SignedIn, chosen: LettersChosen, response: Response, act: Act, *, dry_run: bool) -> LettersDone:
-    meant = Meant(tuple(chosen.ids), chosen.bot, chosen.fingerprint, chosen.what)
+    meant = Meant(tuple(chosen.ids), chosen.bot_id, chosen.fingerprint, chosen.what)
     if dry_run:
         return LettersDone(dry_run=True, count=letters.preview(actor, meant, act), outcomes={}, operation_id=None)
     done: Done = letters.do(actor, meant, act)

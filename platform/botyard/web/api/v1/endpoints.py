@@ -1,11 +1,10 @@
 """``/api/v1/endpoints``: addresses to which a customer's events are sent, and what became of each."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from botyard.accounts.access import Actor, customer_for
 from botyard.accounts.roles import Role
@@ -27,7 +26,7 @@ from botyard.web.api.ids import (
 from botyard.web.api.pages import Page, PageAsked
 from botyard.web.api.rights import SignedIn, creates, needs
 from botyard.web.api.routes import Route
-from botyard.web.api.shapes import Given, Shown, Time
+from botyard.web.api.shapes import Given, GivenTime, Shown, Time
 from botyard.web.api.versions import Expected, tagged
 from db.models import Endpoint, EndpointAttempt, EndpointMessage
 
@@ -83,9 +82,7 @@ class Since(Given):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-11-21T00:00:00Z"}]})
 
-    since: Annotated[datetime, BeforeValidator(_text, json_schema_input_type=str), Field(strict=False)] = Field(
-        description="Within the last 28 days; without a zone it is UTC."
-    )
+    since: GivenTime = Field(description="Within the last 28 days; without a zone it is UTC.")
 
 
 class EndpointShown(Shown):
@@ -263,13 +260,12 @@ def send_test(actor: SignedIn, endpoint: EndpointId) -> MessageShown:
 def recover(actor: SignedIn, endpoint: EndpointId, since: Since) -> Recovered:
     """Send all that was not delivered since then: what failed, and what happened while the endpoint was disabled."""
     reading.endpoint_for(actor, endpoint, needs=Role.MANAGER)
-    at = since.since if since.since.tzinfo else since.since.replace(tzinfo=UTC)
-    return Recovered(again=recovering.recover(endpoint, at))
+    return Recovered(again=recovering.recover(endpoint, since.since))
 
 
 @router.get("/{endpoint}/messages")
 @needs(Role.MANAGER, Scope.ENDPOINTS_WRITE)
-def list_messages(
+def list_endpoint_messages(
     actor: SignedIn,
     endpoint: EndpointId,
     asked: PageAsked,

@@ -85,7 +85,7 @@ class LinkShown(Shown):
 class Accepted(Shown):
     """Of which customer somebody is a member now."""
 
-    customer: ShownCustomerId
+    customer_id: ShownCustomerId
 
 
 def _again(actor: Actor, invitation: int) -> InvitationMade:
@@ -96,7 +96,7 @@ def _again(actor: Actor, invitation: int) -> InvitationMade:
 
 def _accepted(actor: Actor, customer: int) -> Accepted:
     del actor
-    return Accepted(customer=customer)
+    return Accepted(customer_id=customer)
 
 
 @router.post("", status_code=201)
@@ -166,7 +166,7 @@ def redeem_link(request: Request, given: Redeemed, response: Response, device: D
 def accept_link(actor: SignedIn, given: GivenCode) -> Accepted:
     """Become a member of a customer, as somebody who is signed in."""
     keys.check_whole(actor)
-    return Accepted(customer=invitations.accept(actor, given.code.get_secret_value()))
+    return Accepted(customer_id=invitations.accept(actor, given.code.get_secret_value()))
 
 
 def _fields(row: Invitation) -> dict[str, object]:

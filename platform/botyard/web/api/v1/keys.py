@@ -34,7 +34,7 @@ class KeyWanted(Given):
                 {
                     "name": "shop",
                     "scopes": ["messages:send"],
-                    "customer": "cus_12",
+                    "customerId": "cus_12",
                     "bots": ["bot_31"],
                     "expiresDays": 90,
                 }
@@ -44,7 +44,7 @@ class KeyWanted(Given):
 
     name: str = Field(max_length=200, description="What it is for.")
     scopes: list[GivenScope] | None = Field(None, max_length=50, description="Null: whatever you may.")
-    customer: CustomerId | None = Field(None, description="Null: every customer of yours.")
+    customer_id: CustomerId | None = Field(None, description="Null: every customer of yours.")
     bots: list[BotId] | None = Field(None, max_length=100, description="Null: every bot of these customers.")
     expires_days: Days | None = Field(None, description="After so many days it is refused; null: never.")
 
@@ -67,7 +67,7 @@ class KeyShown(Shown):
     name: str | None
     hint: str | None = Field(description="How it begins.")
     scopes: list[str] | None = Field(description="Null: whatever its person may.")
-    customer: ShownCustomerId | None
+    customer_id: ShownCustomerId | None
     bots: list[ShownBotId] | None
     created_at: Time
     expires_at: Time | None
@@ -106,7 +106,7 @@ def list_keys(actor: SignedIn, asked: PageAsked) -> Page[KeyShown]:
 def create_key(actor: SignedIn, wanted: KeyWanted, response: Response) -> KeyMade:
     """Make a key. It gives at most what you may; made with another key, at most what that one gives."""
     limits = Limits(
-        None if wanted.scopes is None else frozenset(wanted.scopes), wanted.customer,
+        None if wanted.scopes is None else frozenset(wanted.scopes), wanted.customer_id,
         None if wanted.bots is None else frozenset(wanted.bots), keys.expiry(wanted.expires_days),
     )  # fmt: skip
     return _made(response, keys.create_key(actor, wanted.name, limits))
@@ -145,6 +145,6 @@ def _made(response: Response, made: keys.NewKey) -> KeyMade:
 def _fields(row: AccessToken) -> dict[str, object]:
     return {
         "id": row.id, "name": row.name, "hint": None if row.public_id is None else f"by_{row.public_id}_…",
-        "scopes": row.scopes, "customer": row.customer_id, "bots": row.bots, "created_at": row.created_at,
+        "scopes": row.scopes, "customer_id": row.customer_id, "bots": row.bots, "created_at": row.created_at,
         "expires_at": row.expires_at, "revoked_at": row.revoked_at, "last_used_at": row.last_used_at,
     }  # fmt: skip

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/me", route_class=Route, tags=["me"])
 class PlaceShown(Shown):
     """For which customer somebody acts, and as what."""
 
-    customer: ShownCustomerId
+    customer_id: ShownCustomerId
     username: str | None
     name: str
     role: str
@@ -34,8 +34,8 @@ class Me(Shown):
     superadmin: bool = Field(description="Whether this request may do everything, for every customer.")
     password_since: Time | None = Field(description="Null: there is none.")
     customers: list[PlaceShown]
-    session: ShownSignInId | None = Field(description="The session with which this request is made.")
-    key: ShownKeyId | None = Field(description="The API key with which it is made.")
+    session_id: ShownSignInId | None = Field(description="The session with which this request is made.")
+    key_id: ShownKeyId | None = Field(description="The API key with which it is made.")
     scopes: list[str] | None = Field(description="Of this key; null: whatever its person may.")
     bots: list[ShownBotId] | None = Field(description="Of this key; null: all.")
 
@@ -91,11 +91,11 @@ def _shown(actor: Actor, response: Response) -> Me:
         id=person.id, name=person.name, superadmin=actor.superadmin, password_since=person.password_since,
         customers=[
             PlaceShown(
-                customer=place.customer_id, username=place.username, name=place.name, role=str(place.role),
+                customer_id=place.customer_id, username=place.username, name=place.name, role=str(place.role),
                 suspended=place.suspended,
             ) for place in seen
         ],
-        session=actor.sign_in_id, key=actor.key_id,
+        session_id=actor.sign_in_id, key_id=actor.key_id,
         scopes=None if actor.scopes is None else sorted(actor.scopes),
         bots=None if actor.bots is None else sorted(actor.bots),
     )  # fmt: skip

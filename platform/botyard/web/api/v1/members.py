@@ -25,7 +25,7 @@ RoleName = Literal["owner", "manager", "operator", "viewer"]
 class MemberShown(Shown):
     """Somebody who acts for a customer."""
 
-    person: ShownPersonId
+    person_id: ShownPersonId
     name: str
     role: RoleName
     since: Time
@@ -34,7 +34,7 @@ class MemberShown(Shown):
     def of(cls, member: MemberLine) -> "MemberShown":
         """Of what the service tells."""
         return cls.model_validate({
-            "person": member.person_id, "name": member.name, "role": str(member.role), "since": member.since
+            "person_id": member.person_id, "name": member.name, "role": str(member.role), "since": member.since
         })  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def list_members(actor: SignedIn, customer: CustomerId, asked: PageAsked) -> Pag
     (after,) = asked.after(int) or (0,)
     found = members.members_of(customer, after=after, limit=asked.limit + 1)
     shown = [MemberShown.of(member) for member in found[: asked.limit]]
-    return Page.of(asked, shown, [shown[-1].person] if len(found) > asked.limit else None)
+    return Page.of(asked, shown, [shown[-1].person_id] if len(found) > asked.limit else None)
 
 
 @router.get("/{person}")

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/sessions", route_class=Route, tags=["sessions"])
 _NOBODY: Final = "unknown"
 Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 _BEGUN: Final[dict[str, Any]] = {
-    "id": "ses_9", "person": "per_4", "accessToken": "eyJ…", "tokenType": "Bearer", "expiresIn": 900,
+    "id": "ses_9", "personId": "per_4", "accessToken": "eyJ…", "tokenType": "Bearer", "expiresIn": 900,
     "refreshToken": "by_refresh_9_…", "expiresAt": "2026-02-14T10:30:00.000Z",
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ class SessionBegun(Shown):
     model_config = ConfigDict(json_schema_extra={"examples": [_BEGUN]})
 
     id: ShownSignInId
-    person: ShownPersonId
+    person_id: ShownPersonId
     access_token: str = Field(description="For `Authorization: Bearer …`.")
     token_type: str = Field(description="`Bearer`.")
     expires_in: int = Field(description="Seconds for which the access token is valid.")
@@ -62,7 +62,7 @@ class SessionBegun(Shown):
     def of(cls, begun: Begun) -> "SessionBegun":
         """Of what was made."""
         return cls(
-            id=begun.sign_in_id, person=begun.person_id, access_token=begun.access, token_type="Bearer",  # noqa: S106
+            id=begun.sign_in_id, person_id=begun.person_id, access_token=begun.access, token_type="Bearer",  # noqa: S106
             expires_in=int(LIFETIME.total_seconds()), refresh_token=begun.refresh, expires_at=begun.expires_at,
         )  # fmt: skip
 

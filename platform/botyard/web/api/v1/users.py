@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from botyard.accounts.access import NotFound, bot_for, tenant_session
 from botyard.accounts.roles import Role
@@ -17,7 +17,7 @@ from botyard.web.api.ids import BotId, ShownTelegramId, TelegramId
 from botyard.web.api.pages import Page, PageAsked
 from botyard.web.api.rights import SignedIn, needs
 from botyard.web.api.routes import Route
-from botyard.web.api.shapes import Given, Shown, Time
+from botyard.web.api.shapes import Given, GivenTime, Shown, Time
 from botyard.web.api.versions import Expected, tagged
 
 router = APIRouter(prefix="/bots/{bot}/users", route_class=Route, tags=["users"])
@@ -95,7 +95,7 @@ def list_users(
     tag: Annotated[str | None, Query(max_length=LONGEST_TAG, description="Who has this tag.")] = None,
     language: Annotated[str | None, Query(max_length=35, description="Whose language is this one.")] = None,
     blocked: Annotated[bool | None, Query(description="Who can, or cannot, be written to.")] = None,
-    seen_since: Annotated[AwareDatetime | None, Query(alias="seenSince", description="Who was there since.")] = None,
+    seen_since: Annotated[GivenTime | None, Query(alias="seenSince", description="Who was there since.")] = None,
     q: Annotated[
         str | None, Query(min_length=1, max_length=64, pattern="^[^\\x00]*$", description="Whose name begins so.")
     ] = None,
