@@ -61,7 +61,7 @@ def test_a_key_is_shown_once_and_works(anna: Caller) -> None:
     token = answer.body["key"]
     program = Caller(anna.web, token)
     me = program.get("/v1/me").body
-    assert (me["key"], me["session"], me["scopes"]) == (answer.body["id"], None, ["account:read", "keys:write"])
+    assert (me["keyId"], me["sessionId"], me["scopes"]) == (answer.body["id"], None, ["account:read", "keys:write"])
     shown = program.get(f"/v1/keys/{answer.body['id']}").body
     assert "key" not in shown
     assert shown["hint"] == f"by_{public_id_of(token)}_…"
@@ -111,7 +111,7 @@ def test_an_older_token_still_works(anna: Caller) -> None:
 
 def test_the_use_of_a_key_is_noted_once_a_minute_and_is_no_change(anna: Caller) -> None:
     program = key(anna)
-    number = program.get("/v1/me").body["key"]
+    number = program.get("/v1/me").body["keyId"]
     first = row(number).last_used_at
     assert first is not None
     program.get("/v1/me")
@@ -126,8 +126,8 @@ def test_the_use_of_a_key_is_noted_once_a_minute_and_is_no_change(anna: Caller) 
 
 
 def test_a_key_lets_in_within_its_scopes_and_its_customer(anna: Caller, acme: int, other: int) -> None:
-    program = key(anna, scopes=["account:read"], customer=f"cus_{acme}")
-    assert [one["customer"] for one in program.get("/v1/me").body["customers"]] == [f"cus_{acme}"]
+    program = key(anna, scopes=["account:read"], customerId=f"cus_{acme}")
+    assert [one["customerId"] for one in program.get("/v1/me").body["customers"]] == [f"cus_{acme}"]
     assert program.get(f"/v1/customers/cus_{acme}/members").status == 200
     assert program.get(f"/v1/customers/cus_{other}/members").status == 404
     refused = program.post(f"/v1/customers/cus_{acme}/invitations", {"role": "viewer"})
@@ -135,7 +135,7 @@ def test_a_key_lets_in_within_its_scopes_and_its_customer(anna: Caller, acme: in
 
 
 def test_a_key_gives_no_more_than_its_person_may_now(anna: Caller, acme: int) -> None:
-    program = key(anna, customer=f"cus_{acme}")
+    program = key(anna, customerId=f"cus_{acme}")
     everywhere = key(anna)
     remove_member(None, acme, 1, None)
     assert program.get("/v1/me").status == 401
@@ -144,7 +144,7 @@ def test_a_key_gives_no_more_than_its_person_may_now(anna: Caller, acme: int) ->
 
 BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"scopes": ["keys:write", "messages:send"]}, "scopes"),
-    ({"customer": "of the other"}, "customer"),
+    ({"customerId": "of the other"}, "customerId"),
     ({"expiresDays": 31}, "expiresDays"),
 ]
 
@@ -153,20 +153,20 @@ BEYOND: list[tuple[dict[str, Any], str]] = [
 def test_a_key_makes_no_key_that_gives_more(
     anna: Caller, acme: int, other: int, wanted: dict[str, Any], field: str
 ) -> None:
-    program = key(anna, scopes=["keys:write", "account:read"], customer=f"cus_{acme}", expiresDays=30)
-    wanted = wanted | ({"customer": f"cus_{other}"} if "customer" in wanted else {})
+    program = key(anna, scopes=["keys:write", "account:read"], customerId=f"cus_{acme}", expiresDays=30)
+    wanted = wanted | ({"customerId": f"cus_{other}"} if "customerId" in wanted else {})
     answer = made(program, **wanted)
     assert (answer.status, answer.body["errors"][0]["field"]) == (422, field)
     same = made(program).body
-    assert (same["scopes"], same["customer"]) == (["account:read", "keys:write"], f"cus_{acme}")
-    assert same["expiresAt"] == program.get(f"/v1/keys/{program.get('/v1/me').body['key']}").body["expiresAt"]
+    assert (same["scopes"], same["customerId"]) == (["account:read", "keys:write"], f"cus_{acme}")
+    assert same["expiresAt"] == program.get(f"/v1/keys/{program.get('/v1/me').body['keyId']}").body["expiresAt"]
     assert made(program, scopes=["account:read"], expiresDays=29).status == 201
 
 
 def test_a_limited_key_sees_and_revokes_only_keys_within_its_limits(anna: Caller, acme: int) -> None:
     everything = made(anna).body["id"]
-    program = key(anna, scopes=["keys:write", "account:read"], customer=f"cus_{acme}")
-    own = program.get("/v1/me").body["key"]
+    program = key(anna, scopes=["keys:write", "account:read"], customerId=f"cus_{acme}")
+    own = program.get("/v1/me").body["keyId"]
     assert [one["id"] for one in program.get("/v1/keys").body["items"]] == [own]
     assert program.get(f"/v1/keys/{everything}").status == 404
     assert program.delete(f"/v1/keys/{everything}").status == 404
@@ -174,8 +174,8 @@ def test_a_limited_key_sees_and_revokes_only_keys_within_its_limits(anna: Caller
 
 
 def test_a_key_for_a_customer_changes_nothing_of_its_person(anna: Caller, acme: int) -> None:
-    program, whole = key(anna, customer=f"cus_{acme}"), key(anna)
-    session = anna.get("/v1/me").body["session"]
+    program, whole = key(anna, customerId=f"cus_{acme}"), key(anna)
+    session = anna.get("/v1/me").body["sessionId"]
     asks: list[Callable[[Caller], Answer]] = [
         lambda one: one.get("/v1/sessions"),
         lambda one: one.patch("/v1/me", {"name": "anna b"}),
@@ -204,7 +204,7 @@ def test_nobody_sees_anothers_keys(anna: Caller) -> None:
         ({"bots": ["bot_1"]}, "scopes"),
         ({"bots": ["bot_1"], "scopes": ["keys:write"]}, "scopes"),
         ({"bots": [], "scopes": ["bots:read"]}, "bots"),
-        ({"customer": "of the other", "bots": ["bot_1"], "scopes": ["bots:read"]}, "bots"),
+        ({"customerId": "of the other", "bots": ["bot_1"], "scopes": ["bots:read"]}, "bots"),
         ({"name": " "}, "name"),
         ({"expiresDays": 0}, "expiresDays"),
     ],
@@ -213,7 +213,7 @@ def test_limits_that_cannot_be_are_refused(
     anna: Caller, acme: int, other: int, wanted: dict[str, Any], field: str
 ) -> None:
     make_bot(TELEGRAM_ID, customer_id=acme)
-    wanted = wanted | ({"customer": f"cus_{other}"} if "customer" in wanted else {})
+    wanted = wanted | ({"customerId": f"cus_{other}"} if "customerId" in wanted else {})
     answer = made(anna, **wanted)
     assert (answer.status, answer.body["errors"][0]["field"]) == (422, field)
 
@@ -221,7 +221,7 @@ def test_limits_that_cannot_be_are_refused(
 def test_no_key_for_what_is_anothers(anna: Caller) -> None:
     third = add_customer("third").id
     stranger = make_bot(TELEGRAM_ID, customer_id=third)
-    assert made(anna, customer=f"cus_{third}").status == 404
+    assert made(anna, customerId=f"cus_{third}").status == 404
     assert made(anna, bots=[f"bot_{stranger.id}"], scopes=["bots:read"]).status == 404
 
 

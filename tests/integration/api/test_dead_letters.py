@@ -68,7 +68,7 @@ def test_letters_are_listed_in_parts_counted_by_cause_and_shown_without_secrets(
 
 
 def test_few_are_replayed_and_discarded_at_once(manager: Caller, acme: House, clean: Services) -> None:
-    ids, chosen = give_up(clean, acme, 3), {"bot": f"bot_{acme.bot.id}"}
+    ids, chosen = give_up(clean, acme, 3), {"botId": f"bot_{acme.bot.id}"}
     preview = manager.post(f"{PLACE}/replay?dryRun=true", chosen)
     assert (preview.status, preview.body["count"], counted(clean, "outbox")) == (200, 3, 0)
     done = manager.post(f"{PLACE}/replay", {"ids": ids[:2]})
@@ -88,7 +88,7 @@ def test_many_are_replayed_by_an_operation_that_takes_none_that_came_later(
 ) -> None:
     give_up(clean, acme, 101)
     give_up(clean, acme, 1, "Forbidden")
-    chosen = {"bot": f"bot_{acme.bot.id}", "fingerprint": "KeyError at shop.py:12"}
+    chosen = {"botId": f"bot_{acme.bot.id}", "fingerprint": "KeyError at shop.py:12"}
     begun = manager.post(f"{PLACE}/replay", chosen)
     assert (begun.status, begun.body["count"]) == (202, 101)
     give_up(clean, acme, 1)
@@ -102,7 +102,7 @@ def test_many_are_replayed_by_an_operation_that_takes_none_that_came_later(
 
 def test_many_are_discarded_by_an_operation(manager: Caller, acme: House, clean: Services) -> None:
     give_up(clean, acme, 150)
-    begun = manager.post(f"{PLACE}/discard", {"bot": f"bot_{acme.bot.id}"})
+    begun = manager.post(f"{PLACE}/discard", {"botId": f"bot_{acme.bot.id}"})
     run(int(begun.body["operationId"].removeprefix("op_")), RUNNERS)
     done = manager.get(f"/v1/operations/{begun.body['operationId']}").body
     assert (done["state"], done["result"], counted(clean, "dead_letters")) == ("done", {"discarded": 150}, 0)
@@ -117,7 +117,7 @@ def test_letters_are_out_of_reach_of_others(web: TestClient, acme: House, clean:
     assert stranger.get(f"{PLACE}/{mine[0]}").status == 404
     for act in ("replay", "discard"):
         assert stranger.post(f"{PLACE}/{act}", {"ids": mine + theirs}).status == 404
-        assert stranger.post(f"{PLACE}/{act}", {"bot": f"bot_{acme.bot.id}"}).status == 404
+        assert stranger.post(f"{PLACE}/{act}", {"botId": f"bot_{acme.bot.id}"}).status == 404
         assert stranger.post(f"{PLACE}/{act}", {}).status == 422
     assert counted(clean, "dead_letters WHERE replayed_at IS NULL") == 2
     assert [one["id"] for one in root.get(PLACE).body["items"]] == theirs + mine

@@ -41,9 +41,13 @@ def row() -> SignIn:
 def test_who_signs_in_is_let_in_for_a_quarter_of_an_hour(web: TestClient, anna: int) -> None:
     answer = sign_in(web, "anna")
     assert (answer.status, answer.headers["cache-control"]) == (201, "no-store")
-    assert (answer.body["tokenType"], answer.body["expiresIn"], answer.body["person"]) == ("Bearer", 900, f"per_{anna}")
+    assert (answer.body["tokenType"], answer.body["expiresIn"], answer.body["personId"]) == (
+        "Bearer",
+        900,
+        f"per_{anna}",
+    )
     me = Caller(web, answer.body["accessToken"]).get("/v1/me").body
-    assert (me["name"], me["session"], me["key"], me["scopes"]) == ("anna", answer.body["id"], None, None)
+    assert (me["name"], me["sessionId"], me["keyId"], me["scopes"]) == ("anna", answer.body["id"], None, None)
 
 
 def test_a_wrong_password_and_an_unknown_name_are_the_same_answer(web: TestClient, anna: int) -> None:

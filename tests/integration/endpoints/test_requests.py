@@ -198,7 +198,7 @@ def test_a_key_for_one_bot_reaches_its_events_and_its_endpoints_only(
     caller = Caller(web, new_token(TokenWanted("one-owner", "one", Role.OWNER)).token)
     wide = added(caller, own, receiver.url())["id"]
     wanted = {
-        "name": "narrow", "customer": f"cus_{own.id}", "bots": [f"bot_{own.bot.id}"],
+        "name": "narrow", "customerId": f"cus_{own.id}", "bots": [f"bot_{own.bot.id}"],
         "scopes": ["endpoints:write", "events:read"],
     }  # fmt: skip
     made = caller.post("/v1/keys", wanted)
