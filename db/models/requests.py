@@ -11,7 +11,7 @@ from db.models.base import Base, Created
 
 
 class IdempotencyKey(Created, Base):
-    """A request with an ``Idempotency-Key``: what it made, and what it was answered. Kept for a day."""
+    """A request with an ``Idempotency-Key``: what it made, and what it was answered. Kept for three days."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (

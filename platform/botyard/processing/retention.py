@@ -43,6 +43,14 @@ _STATEMENTS: Final = (
     """DELETE FROM media WHERE (bot_id, sha256, kind) IN (
          SELECT bot_id, sha256, kind FROM media
           WHERE used_at < now() - make_interval(hours => 10 * %(hours)s) LIMIT %(batch)s)""",
+    # Whoever repeats a request does it within a day.
+    """DELETE FROM idempotency_keys WHERE (person_id, route, key) IN (
+         SELECT person_id, route, key FROM idempotency_keys
+          WHERE created_at < now() - make_interval(hours => %(hours)s) LIMIT %(batch)s)""",
+    """DELETE FROM sign_ins WHERE id IN (
+         SELECT id FROM sign_ins WHERE expires_at < now() - make_interval(hours => %(hours)s) LIMIT %(batch)s)""",
+    """DELETE FROM invitations WHERE id IN (
+         SELECT id FROM invitations WHERE expires_at < now() - make_interval(hours => %(hours)s) LIMIT %(batch)s)""",
 )
 # What may still be sent: rows that are open, and letters that may be replayed.
 _REFERRED: Final = f"""

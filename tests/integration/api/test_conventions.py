@@ -15,6 +15,7 @@ from botyard.accounts.access import Actor
 from botyard.accounts.records import TokenWanted
 from botyard.accounts.services import new_token
 from botyard.errors import InputError, Stale
+from botyard.processing.retention import prune
 from botyard.web.api.application import Api
 from botyard.web.api.ids import BotId, ShownBotId
 from botyard.web.api.pages import Page, PageAsked
@@ -219,3 +220,25 @@ def test_a_cursor_that_this_list_did_not_give_is_refused(caller: Caller, cursor:
 def test_every_answer_names_its_request(caller: Caller) -> None:
     answer = caller.get("/v1/things?limit=0")
     assert answer.body["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+
+
+def test_requests_sign_ins_and_links_of_long_ago_are_forgotten_and_later_ones_are_not(
+    clean: Services, caller: Caller
+) -> None:
+    for key in ("old", "new"):
+        assert send(caller, key).status == 201
+    long_ago = "now() - interval '4 days'"
+    clean.superuser(
+        f"UPDATE idempotency_keys SET created_at = {long_ago} WHERE key = 'old'",  # noqa: S608 - our own words
+        *(
+            f"INSERT INTO sign_ins (person_id, digest, expires_at) VALUES ({asker()}, '', {expires})"  # noqa: S608
+            for expires in (long_ago, "now()")
+        ),
+        *(
+            f"INSERT INTO invitations (digest, purpose, expires_at) VALUES ('{name}', 'first', {expires})"  # noqa: S608
+            for name, expires in (("a", long_ago), ("b", "now()"))
+        ),
+    )
+    assert prune() == 3
+    assert clean.superuser("SELECT key FROM idempotency_keys") == [("new",)]
+    assert send(caller, "new").headers["idempotency-replayed"] == "true"
