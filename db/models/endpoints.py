@@ -65,6 +65,7 @@ class EndpointMessage(Created, Base):
         Index("ix_endpoint_messages_sending", "endpoint_id", postgresql_where=text("sending_until IS NOT NULL")),
         Index("ix_endpoint_messages_endpoint", "endpoint_id", "id"),
         Index("ix_endpoint_messages_created_at", "created_at"),
+        Index("ix_endpoint_messages_customer", "customer_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -87,7 +88,10 @@ class EndpointAttempt(Base):
     """One attempt to deliver a message, and what was answered."""
 
     __tablename__ = "endpoint_attempts"
-    __table_args__ = (Index("ix_endpoint_attempts_message", "message_id", "id"),)
+    __table_args__ = (
+        Index("ix_endpoint_attempts_message", "message_id", "id"),
+        Index("ix_endpoint_attempts_customer", "customer_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[int]

@@ -29,4 +29,5 @@ class Event(Base):
     xid: Mapped[int | None] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     """The number of the transaction that wrote it. Numbers of rows do not tell in which order they were committed: who
     reads on from one event to the next goes by (xid, id), below the oldest transaction that is still running, and
-    misses none. None: older code's, before all others. A database that is restored elsewhere sets it to 0."""
+    misses none. None: older code's, before all others. After a restore into another cluster
+    the release step forgets them (`db.migrate.number_anew`)."""

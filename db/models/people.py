@@ -71,6 +71,8 @@ class AccessToken(Watched, Created, Base):
     """None: every bot of its customers."""
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+    """Since when it gives way to another one."""
     last_used_at: Mapped[datetime | None]
 
 
@@ -113,6 +115,10 @@ class Invitation(Watched, Created, Base):
     """Whose password it sets; none: it makes a person."""
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
     role: Mapped[str | None]
+    invited_by: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))
+    """None: the operator of the installation."""
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("access_tokens.id", ondelete="CASCADE"))
+    """With which API key it was made, if with one."""
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 

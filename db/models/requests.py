@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,7 +21,7 @@ class IdempotencyKey(Created, Base):
 
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
     route: Mapped[str] = mapped_column(primary_key=True)
-    """Method and path of the request."""
+    """Method and the beginning of the path, and the digest of path and query."""
     key: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[bytes]
     """SHA-256 of the body: another body with the same key is refused."""
@@ -42,6 +42,8 @@ class Operation(Created, Base):
     __table_args__ = (
         CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", "state"),
         Index("ix_operations_customer", "customer_id", "id"),
+        Index("ix_operations_open", "customer_id", "id", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_operations_finished_at", "finished_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -96,9 +96,9 @@ def fragile(home: Home) -> Iterator[Home]:
 
 def test_a_bot_is_listed_paused_and_resumed_and_loses_nothing(home: Home) -> None:
     assert {"web", "worker", "threads", "beat"} <= {row["process"] for row in home.json("status")}
-    assert home.json("bot", "list")[0] | {"waiting": 0} == {
+    assert home.json("bot", "list")[0] | {"waiting": 0, "health": "ok"} == {
         "id": 1, "username": "demo_bot", "kind": "demo", "status": "active", "queue": "updates", "intake": "webhook",
-        "waiting": 0,
+        "waiting": 0, "health": "ok",
     }  # fmt: skip
     assert home.json("bot", "pause", "@demo_bot")[0]["status"] == "paused"
     before = len(home.answers(DEMO))

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -12,9 +13,19 @@ from sqlalchemy import event, text
 from typer.testing import CliRunner
 
 from botyard.accounts import access, customers, reading, services
-from botyard.accounts.access import NotAllowed, NotFound, NotSignedIn, Suspended, actor_of, bot_for, customer_for
+from botyard.accounts.access import (
+    Actor,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Suspended,
+    actor_of,
+    bot_for,
+    customer_for,
+    superadmin_only,
+)
 from botyard.accounts.bearer import fresh_key, public_id_of
-from botyard.accounts.leaving import finish_removal
+from botyard.accounts.leaving import due_removals, finish_removal
 from botyard.accounts.records import TokenWanted
 from botyard.accounts.roles import Role
 from botyard.cli import app
@@ -157,6 +168,13 @@ def test_somebody_who_acts_for_two_customers_sees_both_and_is_asked_which_one_is
         bot_for(anna, one.bot.id, needs=Role.OPERATOR)
 
 
+def test_a_superadmins_key_for_some_bots_is_none_for_the_installation() -> None:
+    root = Actor(1, "root", superadmin=True, roles={})
+    superadmin_only(root)
+    with pytest.raises(NotAllowed):
+        superadmin_only(replace(root, bots=frozenset({1})))
+
+
 def test_the_tenant_ends_with_the_transaction(one: House) -> None:
     for _ in range(10):
         with access.tenant_session(one.id) as session:
@@ -234,6 +252,25 @@ def test_a_worker_removes_the_bots_of_a_leaving_customer_and_then_the_customer(
     finish_removal(one.bot.id, one.id)
     assert clean.superuser("SELECT id FROM bots") == [(two.bot.id,)]
     assert clean.superuser("SELECT id FROM customers WHERE id > 1") == [(two.id,)]
+
+
+def test_one_worker_at_a_time_removes_a_bot(one: House, clean: Services, valkey: "redis.Redis") -> None:
+    customers.begin_removal(one.id)
+    with valkey.lock(f"by:removing:{one.bot.id}", timeout=60):
+        finish_removal(one.bot.id, one.id)
+    assert clean.superuser("SELECT id FROM bots") == [(one.bot.id,)]
+    finish_removal(one.bot.id, one.id)
+    assert clean.superuser("SELECT id FROM bots") == []
+
+
+def test_each_removal_is_due_once_also_after_a_customer_that_has_just_gone(
+    one: House, clean: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers.begin_removal(one.id)
+    clean.superuser("UPDATE bots SET removal_began = removal_began - interval '1 hour'")
+    monkeypatch.setattr(customers, "due_customers", lambda: [999_999, one.id])
+    due = due_removals()
+    assert (due.bots, due.customers) == ([(one.bot.id, one.id)], [])
 
 
 def test_a_worker_removes_nothing_of_which_nobody_has_asked_it(one: House, clean: Services) -> None:

@@ -1,13 +1,17 @@
 """What is imported into a bot: what it finds, what stays, and that twice is once."""
 
+import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from botyard.bots.registry import ServedBot
+from botyard.importing.documents import records_of
 from botyard.importing.files import RecordFile
 from botyard.importing.importer import run_import
 from botyard.importing.items import Item, Person, Remembered
@@ -16,6 +20,7 @@ from botyard.importing.report import Report
 from botyard.importing.writing import BotGone, Target, Writer
 from botyard.processing import store
 from botyard.processing.store import Verdict, Wanted
+from db.engine import get_engine
 from tests.factories import TELEGRAM_ID, guard, make_bot, resolution
 from tests.services import Services
 
@@ -128,6 +133,40 @@ def test_an_update_that_was_loaded_before_never_writes_over_what_was_imported(
         (decided,) = store.commit(bot, TELEGRAM_ID, [late])
         assert decided.verdict is Verdict.STALE
     assert memory(clean)["chat", "-200"][0]["data"] == {"topic": "coffee"}
+
+
+def test_memory_is_locked_before_people_as_updates_do(bring: Import, clean: Services) -> None:  # noqa: ARG001
+    said: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        said.append(statement)
+
+    event.listen(get_engine("application"), "before_cursor_execute", note)
+    try:
+        bring([ANN])
+    finally:
+        event.remove(get_engine("application"), "before_cursor_execute", note)
+    memory_first, people = (
+        next(n for n, one in enumerate(said) if table in one) for table in ("FROM conversations", "FROM bot_users")
+    )
+    assert memory_first < people
+
+
+def test_what_takes_nothing_is_asked_whether_to_end_while_it_is_read() -> None:
+    asked: list[int] = []
+    file = io.BytesIO(b"{}\n" + b"no JSON\n" * 20_000)
+    source = RecordFile(file, Report(), Manner(), tick=lambda: asked.append(1))
+    assert list(source.items()) == []
+    assert len(asked) > 2
+
+
+def test_the_values_of_a_list_are_not_copied_for_each_other() -> None:
+    """A piece of the largest record's size, and after it one small value after the other."""
+    large, small = "x" * 9_000_000, 150_000
+    content = json.dumps([{"user_id": 1, "first_name": large}, *({"a": 1} for _ in range(small))]).encode()
+    began = time.process_time()
+    assert len(list(records_of(io.BytesIO(content), "file", Report()))) == small + 1
+    assert time.process_time() - began < 5
 
 
 def test_what_was_interrupted_goes_on_and_nothing_is_doubled(bring: Import, clean: Services) -> None:

@@ -76,6 +76,34 @@ def test_an_index_whose_building_was_interrupted_is_built_anew(services: Service
     assert not services.superuser("SELECT 1 FROM pg_indexes WHERE indexname = 'ix_outbox_bot'", database=other)
 
 
+def test_the_place_of_events_is_built_beside_those_that_go_on_and_anew_after_an_interruption(
+    services: Services, other: str
+) -> None:
+    migrate("0014")
+    services.superuser(
+        "ALTER TABLE events ADD COLUMN xid BIGINT", "CREATE INDEX ix_events_settled ON events (id)", database=other
+    )
+    migrate("head")
+    (found,) = services.superuser(
+        "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_events_settled'", database=other
+    )
+    assert "(customer_id, COALESCE(xid, (0)::bigint), id)" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT FROM operations WHERE customer_id = 1 AND state IN ('queued', 'running')", "ix_operations_open"),
+        ("SELECT FROM operations WHERE finished_at < now()", "ix_operations_finished_at"),
+        ("SELECT FROM endpoint_messages WHERE customer_id = 1 AND id > 5 ORDER BY id", "ix_endpoint_messages_customer"),
+        ("SELECT FROM endpoint_attempts WHERE customer_id = 1 AND id > 5 ORDER BY id", "ix_endpoint_attempts_customer"),
+    ],
+)
+def test_what_grows_is_found_by_an_index(clean: Services, query: str, index: str) -> None:
+    plan = clean.superuser("SET enable_seqscan = off", "SET enable_sort = off", f"EXPLAIN {query}")
+    assert index in str(plan)
+
+
 def test_rows_that_were_put_off_are_due_again_for_senders_that_know_nothing_of_it(
     services: Services, other: str
 ) -> None:

@@ -193,6 +193,17 @@ def test_names_of_keys_that_are_made_up_do_not_read_the_keys_all_the_time(
     assert tokens.read(token) == CLAIMS
 
 
+def test_strangers_do_not_keep_a_new_key_unknown(source: Path) -> None:
+    keys = Keyring(Settings(secret_key=None, secret_key_file=source))
+    tokens = SignedTokens(keys)
+    header, claims = parts(tokens.issue(CLAIMS))
+    # Now nothing is looked up for a minute.
+    assert tokens.read(signed(keys, header | {"kid": "00000000"}, claims)) is None
+    source.write_bytes(Fernet.generate_key() + b"\n" + source.read_bytes())
+    keys.newest()
+    assert tokens.read(SignedTokens(keys).issue(CLAIMS)) == CLAIMS
+
+
 def test_a_token_is_never_taken_for_an_api_key() -> None:
     assert not signed_tokens.is_signed_token("by_" + "a" * 43)
     assert signed_tokens.is_signed_token("a.b.c")

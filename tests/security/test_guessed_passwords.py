@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -14,6 +15,8 @@ from redis.retry import Retry
 from botyard.accounts import passwords, sign_ins, tries
 from botyard.accounts.sign_ins import WrongPassword
 from botyard.accounts.tries import TooManyTries, know_address, network_of, one_try
+from botyard.mailbox.server import redis_of
+from botyard.settings import Settings
 from tests.integration.api.people import PASSWORD, add_person
 from tests.services import Services
 
@@ -155,6 +158,49 @@ def test_nobody_guesses_without_redis(clean: Services, monkeypatch: pytest.Monke
     monkeypatch.setattr(tries, "redis_of", away)
     with pytest.raises(redis.ConnectionError):
         sign_ins.sign_in("anna", PASSWORD, address="192.0.2.1", device=None)
+
+
+@pytest.mark.parametrize("address", [None, "192.0.2.1"])
+def test_a_try_that_was_not_evaluated_does_not_count(clean: Services, address: str | None) -> None:
+    del clean
+    for _ in range(10):
+        with pytest.raises(passwords.Busy), one_try("anna", address):
+            raise passwords.Busy
+    refused = []
+    for _ in range(6):
+        with contextlib.suppress(TooManyTries, WrongPassword), one_try("anna", address) as guess:
+            guess.wrong = True
+            refused.append(guess)
+            raise WrongPassword
+    assert len(refused) == 5
+
+
+def test_what_is_not_compared_is_no_way_to_be_at_home(clean: Services, valkey: "redis.Redis") -> None:
+    del clean
+    with pytest.raises(passwords.Busy), one_try("anna", "192.0.2.1"):
+        raise passwords.Busy
+    assert list(valkey.scan_iter("by:tries:known:*")) == []
+
+
+def test_who_has_signed_in_is_in_even_if_redis_goes_away_then(
+    clean: Services, compared: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del clean, compared
+    add_person("anna")
+    begin, clients = sign_ins._begin, list["redis.Redis"]()
+
+    def remembered(settings: Settings) -> "redis.Redis":
+        clients.append(redis_of(settings))
+        return clients[-1]
+
+    def gone(*given: Any) -> Any:
+        clients[0].connection_pool.disconnect()
+        clients[0].connection_pool = redis.ConnectionPool(port=1, retry=Retry(NoBackoff(), 0))
+        return begin(*given)
+
+    monkeypatch.setattr(tries, "redis_of", remembered)
+    monkeypatch.setattr(sign_ins, "_begin", gone)
+    assert tried("anna", PASSWORD, "192.0.2.1") == "in"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -13,12 +14,14 @@ from botyard.errors import InputError
 from botyard.outbound_http import (
     Allowed,
     Ask,
+    Busy,
     OutboundHttp,
     Refused,
     TooLarge,
     Unanswered,
     Unreachable,
     check_address,
+    rules,
 )
 from botyard.outbound_http.rules import is_open, look_up
 
@@ -109,6 +112,33 @@ def test_a_setting_that_opens_nothing_known_is_refused(wrong: str) -> None:
         Allowed.of(wrong)
 
 
+def test_a_slow_name_server_of_one_customer_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "_LONGEST_LOOK_UP", 0.05)
+    answers = threading.Event()
+
+    def slow(_host: str, _port: int) -> list[str]:
+        answers.wait(60)
+        return [PUBLIC]
+
+    try:
+        for name in ("a", "b"):
+            with pytest.raises(Refused, match="cannot be found"):
+                check_address(f"https://{name}.example/", NOTHING, slow, whose="customer:1")
+        with pytest.raises(Busy):
+            check_address("https://c.example/", NOTHING, slow, whose="customer:1")
+        monkeypatch.setattr(rules, "_LONGEST_LOOK_UP", 30)
+        check_address("https://d.example/", NOTHING, gives(PUBLIC), whose="customer:2")
+        # Once every thread is taken nobody's name is said to be wrong.
+        monkeypatch.setattr(rules, "_LONGEST_LOOK_UP", 0.05)
+        for number in range(14):
+            with pytest.raises(Refused):
+                check_address("https://e.example/", NOTHING, slow, whose=f"customer:{number // 2 + 3}")
+        with pytest.raises(Busy):
+            check_address("https://f.example/", NOTHING, gives(PUBLIC), whose="customer:99")
+    finally:
+        answers.set()
+
+
 @asynccontextmanager
 async def server(handler: Callable[[web.Request], object]) -> AsyncIterator[int]:
     """A server on the loopback; its port."""
@@ -165,6 +195,26 @@ async def test_a_resolver_that_changes_its_mind_is_asked_once() -> None:
         with pytest.raises(Refused):
             await http.ask(Ask("GET", f"http://evil.example:{port}/", seconds=1))
     assert not hits
+
+
+async def test_a_slow_name_keeps_no_other_from_being_called() -> None:
+    answers = threading.Event()
+
+    def look(host: str, _port: int) -> list[str]:
+        if host == "slow.example":
+            answers.wait(60)
+        return ["127.0.0.1"]
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async with server(handler) as port, client(HERE, look) as http:
+        waiting = [asyncio.ensure_future(http.ask(Ask("GET", f"http://slow.example:{port}/"))) for _ in range(64)]
+        try:
+            assert (await http.ask(Ask("GET", f"http://other.example:{port}/"))).status == 200
+        finally:
+            answers.set()
+        assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
 
 
 async def test_a_name_that_leads_to_another_name_that_is_inside_is_refused() -> None:

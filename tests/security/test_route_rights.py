@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from botyard.accounts.customers import suspend_customer
 from botyard.accounts.roles import Role
+from botyard.accounts.scopes import Scope
 from botyard.web.api.application import build_api
 from botyard.web.api.rights import Need, Needs, needs
 from botyard.web.api.routes import Route
@@ -203,6 +204,14 @@ def test_a_key_without_the_scope_is_refused_whosever_it_is(world: World, asked: 
     assert line.needs.scope is not None
     for side in (world.own, world.other):
         answer = asked(line, world.lacking[line.needs.scope], side, values(world, side, Role.OWNER))
+        kind = "not-allowed" if line.needs.who is Need.SUPERADMIN and not line.names else "out-of-scope"
+        assert (answer.status, answer.body["type"].partition("#")[2]) == (403, kind)
+
+
+@pytest.mark.parametrize("line", [line for line in CLOSED if not line.needs.scope], ids=str)
+def test_older_paths_have_no_scope_and_are_closed_to_keys_with_limits(world: World, asked: Any, line: Line) -> None:
+    for token in (world.lacking[Scope.BOTS_READ], world.of_other_bot):
+        answer = asked(line, token, world.own, values(world, world.own, Role.OWNER))
         kind = "not-allowed" if line.needs.who is Need.SUPERADMIN and not line.names else "out-of-scope"
         assert (answer.status, answer.body["type"].partition("#")[2]) == (403, kind)
 

@@ -17,6 +17,7 @@ COLUMNS = {
         "scopes": "TEXT[]",
         "customer_id": "BIGINT",
         "bots": "BIGINT[]",
+        "replaced_at": "TIMESTAMP WITH TIME ZONE",
         "last_used_at": "TIMESTAMP WITH TIME ZONE",
     },
 }
@@ -49,6 +50,8 @@ CREATE TABLE invitations (
     person_id BIGINT,
     customer_id BIGINT,
     role TEXT,
+    invited_by BIGINT,
+    key_id BIGINT,
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     used_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -57,7 +60,9 @@ CREATE TABLE invitations (
     CONSTRAINT ck_invitations_purpose CHECK (purpose IN ('first', 'member', 'password')),
     CONSTRAINT ck_invitations_role CHECK (role IN ('owner', 'manager', 'operator', 'viewer')),
     CONSTRAINT fk_invitations_person_id FOREIGN KEY (person_id) REFERENCES people (id) ON DELETE CASCADE,
-    CONSTRAINT fk_invitations_customer_id FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE
+    CONSTRAINT fk_invitations_customer_id FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE,
+    CONSTRAINT fk_invitations_invited_by FOREIGN KEY (invited_by) REFERENCES people (id) ON DELETE CASCADE,
+    CONSTRAINT fk_invitations_key_id FOREIGN KEY (key_id) REFERENCES access_tokens (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_invitations_customer_id ON invitations (customer_id);
 """

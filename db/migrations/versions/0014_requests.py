@@ -50,6 +50,8 @@ CREATE TABLE operations (
     CONSTRAINT ck_operations_state CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled'))
 );
 CREATE INDEX ix_operations_customer ON operations (customer_id, id);
+CREATE INDEX ix_operations_open ON operations (customer_id, id) WHERE state IN ('queued', 'running');
+CREATE INDEX ix_operations_finished_at ON operations (finished_at);
 """
 PERSON = "person_id = nullif(current_setting('app.person', true), '')::bigint"
 TENANT = "customer_id = nullif(current_setting('app.tenant', true), '')::bigint"

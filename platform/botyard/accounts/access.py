@@ -197,12 +197,12 @@ def in_scope(actor: Actor, scope: Scope | None) -> None:
 
 
 def superadmin_only(actor: Actor) -> None:
-    """Go on only for a superadmin.
+    """Go on only for a superadmin, and not with a key for some bots: this is about the installation.
 
     Raises:
-        NotAllowed: they are none.
+        NotAllowed: they are none, or their key is for some bots.
     """
-    if not actor.superadmin:
+    if not actor.superadmin or actor.bots is not None:
         raise NotAllowed("superadmin")
 
 

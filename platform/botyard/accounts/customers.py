@@ -18,7 +18,7 @@ from botyard.accounts.services import fit_name
 from botyard.bots import statuses
 from botyard.bots.registry import routings_of
 from botyard.bots.routing import tell
-from botyard.bots.statuses import Status, change_status
+from botyard.bots.statuses import LEAVING, SUSPENDED, Status, change_status
 from botyard.errors import InputError, Stale
 from db.claims import took_effect
 from db.engine import get_sessions
@@ -29,26 +29,16 @@ _FORGOTTEN: Final = timedelta(minutes=15)
 _AT_WORK: Final = timedelta(minutes=1)
 _FIRST: Final = 1
 """The customer that the release step makes: bots that are added on the command line are its bots."""
-_SUSPENDED: Final = {
-    "active": "its customer is suspended",
-    "paused": "its customer is suspended; before that it was paused",
-    "maintenance": "its customer is suspended; before that it was in maintenance",
-}
-"""What a suspension switches off, each with a reason that says what it was."""
-_LEAVING: Final = {
-    "active": "its customer is being removed",
-    "paused": "its customer is being removed; before that it was paused",
-    "maintenance": "its customer is being removed; before that it was in maintenance",
-}
-"""The same for a removal."""
-
-
-_BATCH: Final = 5000
-_MESSAGES: Final = text("""
-DELETE FROM endpoint_messages WHERE id IN (
-  SELECT m.id FROM endpoints e JOIN endpoint_messages m ON m.endpoint_id = e.id WHERE e.customer_id = :customer
-   LIMIT :batch)
-""")
+_BATCH: Final = 500
+_LONG_STATEMENT: Final = text("SET LOCAL statement_timeout = '60s'")
+_TOLD: Final = text("SELECT EXISTS (SELECT 1 FROM endpoint_messages WHERE customer_id = :customer)")
+# A message takes its attempts with it, and may have many.
+_MESSAGES: Final = tuple(
+    text(f"""
+DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE customer_id = :customer ORDER BY id LIMIT :batch)
+""")  # noqa: S608 - our own tables
+    for table in ("endpoint_attempts", "endpoint_messages")
+)
 
 
 class Taken(InputError):
@@ -138,8 +128,8 @@ def change_customer(
                 raise InputError("customer", "is being removed.", "`botyard customer restore` takes that back.")
             if customer.status != status:
                 customer.status, customer.version = status, customer.version + 1
-            turned = _switch_off(session, customer, _SUSPENDED) if status == "suspended" else []
-            turned += _switch_on(session, customer, _SUSPENDED) if status == "active" else []
+            turned = _switch_off(session, customer, SUSPENDED) if status == "suspended" else []
+            turned += _switch_on(session, customer, SUSPENDED) if status == "active" else []
         routes = routings_of(session, turned)
     tell(routes)
     return Changed(customer, [bot.id for bot in turned])
@@ -207,7 +197,7 @@ def leave(customer_id: int, keep: timedelta, expected: int | None = None) -> Cha
             now = datetime.now(UTC)
             customer.removal_began, customer.purge_after = now, now + keep
             customer.version += 1
-            turned = _switch_off(session, customer, _LEAVING)
+            turned = _switch_off(session, customer, LEAVING)
         routes = routings_of(session, turned)
     tell(routes)
     return Changed(customer, [bot.id for bot in turned])
@@ -230,7 +220,7 @@ def restore_customer(customer_id: int, expected: int | None = None) -> Changed:
         customer.version += 1
         session.flush()
         # One that was suspended before is so again, and its bots stay off.
-        turned = _switch_on(session, customer, _LEAVING)
+        turned = _switch_on(session, customer, LEAVING)
         routes = routings_of(session, turned)
     tell(routes)
     return Changed(customer, [bot.id for bot in turned])
@@ -304,11 +294,18 @@ def remove_customer(customer_id: int) -> list[int]:
 
 def _forget_messages(customer_id: int) -> None:
     """What was sent to its endpoints, in small transactions: there may be more than one statement has time for."""
-    while True:
-        with get_sessions("system").begin() as session:
-            found = session.connection().execute(_MESSAGES, {"customer": customer_id, "batch": _BATCH}).rowcount
-        if found < _BATCH:
-            return
+    for statement in _MESSAGES:
+        found = _BATCH
+        while found == _BATCH:
+            with get_sessions("system").begin() as session:
+                session.execute(_LONG_STATEMENT)
+                found = session.connection().execute(statement, {"customer": customer_id, "batch": _BATCH}).rowcount
+
+
+def was_told(customer_id: int) -> bool:
+    """Whether anything is kept that was sent to a customer's endpoints: to forget it may take long."""
+    with get_sessions("system")() as session:
+        return bool(session.scalar(_TOLD, {"customer": customer_id}))
 
 
 def is_bot_leaving(bot_id: int) -> bool:

@@ -17,10 +17,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from botyard.errors import PermanentError, TransientError
 from db.claims import Claim
-from db.engine import get_sessions
+from db.engine import get_sessions, storable
 from db.models import IdempotencyKey
 
 _LONGEST: Final = 255
+_LONGEST_PATH: Final = 200
 _RUNS: Final = timedelta(seconds=120)
 """Longer than any request may take."""
 _KEPT_HEADERS: Final = ("etag", "location", "retry-after")
@@ -61,11 +62,13 @@ class Answer:
         status: its HTTP status.
         headers: those that belong to it.
         body: what it said.
+        made: what the request made, if that was noted.
     """
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    made: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,18 @@ def fit_key(given: str | None) -> str:
     if given is None or not 0 < len(given) <= _LONGEST or not given.isascii() or not given.isprintable():
         raise KeyNeeded
     return given
+
+
+def route_of(method: str, path: str, target: bytes) -> str:
+    """What tells requests with one key apart, as it is kept.
+
+    Args:
+        method: of the request.
+        path: decoded; its beginning is kept as text, so that a row which names somebody is found when they are to be
+            forgotten.
+        target: path and query as they came: of any length, so their digest is kept.
+    """
+    return f"{method} {storable(path)[:_LONGEST_PATH]} {sha256(target).hexdigest()}"
 
 
 def begin(person_id: int, route: str, key: str, body: bytes) -> Claim | Answer | Made:
@@ -110,7 +125,7 @@ def begin(person_id: int, route: str, key: str, body: bytes) -> Claim | Answer |
         if not hmac.compare_digest(row.digest, digest):
             raise KeyReused
         if row.status is not None:
-            return Answer(row.status, row.headers or {}, row.answer)
+            return Answer(row.status, row.headers or {}, row.answer, row.made)
         if row.made is not None:
             return Made(row.made)
         if row.running_until > now:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from botyard.accounts import passwords
 from botyard.accounts.access import Actor, NotFound
 from botyard.accounts.bearer import digest_of, fresh_link_code
+from botyard.accounts.keys import check_endless, is_valid_key
 from botyard.accounts.members import check_not_above, join, lock_customer
 from botyard.accounts.people import add_person, give_password, is_anybody_there
 from botyard.accounts.roles import Role
@@ -25,7 +26,7 @@ from botyard.settings import Settings
 from db.acting import acting_as
 from db.claims import took_effect
 from db.engine import get_sessions
-from db.models import Customer, Invitation, Person
+from db.models import Customer, Invitation, Membership, Person
 
 PATH: Final = "/welcome"
 _FIRST: Final = timedelta(minutes=15)
@@ -114,16 +115,20 @@ def invite(actor: Actor | None, customer_id: int, role: Role) -> NewLink:
 
     Raises:
         NotAllowed: that role is above their own.
-        InputError: too many invitations are open.
+        InputError: too many invitations are open, or the actor's key is limited to scopes, to bots or in time.
         NotFound: the customer is gone.
     """
+    check_endless(actor)
     check_not_above(actor, customer_id, role)
     with get_sessions("system").begin() as session:
         lock_customer(session, customer_id)
         open_now = select(func.count()).select_from(Invitation).where(*_open(customer_id))
         if session.scalars(open_now).one() >= _MOST_OPEN:
             raise InputError("role", f"{_MOST_OPEN} invitations are open.", "Withdraw some of them first.")
-        return _issue(session, Invitation(purpose="member", customer_id=customer_id, role=str(role)), _MEMBER)
+        row = Invitation(purpose="member", customer_id=customer_id, role=str(role))
+        if actor is not None:
+            row.invited_by, row.key_id = actor.person_id, actor.key_id
+        return _issue(session, row, _MEMBER)
 
 
 def invitations_of(customer_id: int) -> list[Invitation]:
@@ -199,12 +204,12 @@ def redeem(code: str, name: str | None, password: str, *, address: str, device: 
     called = invited.person if invited.person is not None else fit_name(name or "")
     hashed = passwords.hash_password(passwords.fit_password(password, called))
     with get_sessions("system").begin() as session:
-        row = _valid(session, code, lock=True)
+        row = _locked(session, code)
+        row.used_at = datetime.now(UTC)
         with acting_as(f"invitation:{row.id}"):
             person = _person_of(session, row, called, hashed)
             if row.customer_id is not None and row.role is not None:
                 join(session, person.id, row.customer_id, Role.named(row.role))
-            row.used_at = datetime.now(UTC)
             begun = begin_sign_in(session, person.id, device)
     know_address(called, address)
     log.info("link_used", purpose=invited.purpose, person=begun.person_id)
@@ -221,7 +226,7 @@ def accept(actor: Actor, code: str) -> int:
         InputError: the link is not valid (any more), or not for that.
     """
     with get_sessions("system").begin() as session:
-        row = _valid(session, code, lock=True)
+        row = _locked(session, code)
         if row.customer_id is None or row.role is None:
             raise _invalid()
         join(session, actor.person_id, row.customer_id, Role.named(row.role))
@@ -262,12 +267,33 @@ def _check_first(session: Session) -> None:
         raise _invalid()
 
 
+def _locked(session: Session, code: str) -> Invitation:
+    """A valid link that nobody else uses meanwhile; whom it is about is locked first, as by all who withdraw links."""
+    row = _valid(session, code)
+    if row.customer_id is not None:
+        lock_customer(session, row.customer_id)
+    if row.person_id is not None:
+        session.get(Person, row.person_id, with_for_update={"key_share": True})
+    return _valid(session, code, lock=True)
+
+
 def _valid(session: Session, code: str, *, lock: bool = False) -> Invitation:
-    query = select(Invitation).where(Invitation.digest == digest_of(code))
+    query = select(Invitation).where(Invitation.digest == digest_of(code)).execution_options(populate_existing=True)
     row = session.scalars(query.with_for_update() if lock else query).first()
-    if row is None or not _is_open(row):
+    if row is None or not _is_open(row) or not _may_invite(session, row):
         raise _invalid()
     return row
+
+
+def _may_invite(session: Session, row: Invitation) -> bool:
+    """Whether whoever made it could make it now; the operator of the installation always can."""
+    if row.invited_by is None or row.customer_id is None:
+        return True
+    if row.key_id is not None and not is_valid_key(session, row.key_id):
+        return False
+    member = session.get(Membership, (row.invited_by, row.customer_id), populate_existing=True)
+    is_owner = member is not None and member.role == str(Role.OWNER)
+    return is_owner or session.get_one(Person, row.invited_by).superadmin
 
 
 def _is_open(row: Invitation) -> bool:

@@ -16,11 +16,12 @@ from botyard.accounts.bearer import digest_of, fresh_key
 from botyard.accounts.roles import Role
 from botyard.accounts.scopes import Scope
 from botyard.accounts.services import fit_name
+from botyard.accounts.withdrawing import withdraw_unused
 from botyard.bots.naming import find_bot
 from botyard.errors import InputError
 from db.claims import took_effect
 from db.engine import get_sessions
-from db.models import AccessToken, Person
+from db.models import AccessToken, Invitation, Person
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 _MOST_KEYS: Final = 100
@@ -126,19 +127,22 @@ def rotate_key(actor: Actor, key_id: int, *, overlap: timedelta, expires_at: dat
 
     Raises:
         NotFound: there is no such key of theirs, or it is over.
-        InputError: the new one would be valid for longer than the key with which it is made.
+        InputError: the new one would be valid for longer than the key with which it is made, the old one gives way
+            already, or there are too many.
     """
     with get_sessions("system").begin() as session:
         old = _locked(session, actor, key_id)
         now = datetime.now(UTC)
         if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
             raise NotFound
+        if old.replaced_at is not None:
+            raise InputError("key", "gives way to another one already.", "Rotate that one.")
         if expires_at is None and old.expires_at is not None:
             expires_at = now + (old.expires_at - old.created_at)
         limits = replace(Limits.of(old), expires_at=expires_at).or_those_of(_own_limits(actor))
         if (field_beyond := limits.beyond(_own_limits(actor))) is not None:
             raise InputError(field_beyond, "gives more than the key with which it is made.", "Sign in to rotate it.")
-        ends = now + min(overlap, LONGEST_OVERLAP)
+        old.replaced_at, ends = now, now + min(overlap, LONGEST_OVERLAP)
         old.expires_at = ends if old.expires_at is None else min(old.expires_at, ends)
         return _add(session, old.person_id, old.name, limits)
 
@@ -171,7 +175,7 @@ def key_for(actor: Actor, key_id: int) -> AccessToken:
 
 
 def revoke_key(actor: Actor, key_id: int) -> None:
-    """Refuse a key from now on. One that is revoked already stays so.
+    """Refuse a key from now on, and the invitations made with it. One that is revoked already stays so.
 
     Raises:
         NotFound: as `key_for`.
@@ -179,6 +183,7 @@ def revoke_key(actor: Actor, key_id: int) -> None:
     with get_sessions("system").begin() as session:
         key = _locked(session, actor, key_id)
         key.revoked_at = key.revoked_at or datetime.now(UTC)
+        withdraw_unused(session, Invitation.key_id == key_id)
 
 
 def check_whole(actor: Actor) -> None:
@@ -192,6 +197,23 @@ def check_whole(actor: Actor) -> None:
     own = _own_limits(actor)
     if own.customer_id is not None or own.bots is not None:
         raise InputError("key", "is for a customer or some bots, and this is about its person.", "Sign in for that.")
+
+
+def check_endless(actor: Actor | None) -> None:
+    """Go on only for somebody whose key, if they show one, has no scopes, no bots and no end.
+
+    Whom it would give a role could do more than the key, and for longer.
+
+    Args:
+        actor: who; none: the operator of the installation.
+
+    Raises:
+        InputError: it has.
+    """
+    own = Limits() if actor is None else _own_limits(actor)
+    if own.scopes is not None or own.bots is not None or own.expires_at is not None:
+        remedy = "Sign in for that, or use a key that has none of these."
+        raise InputError("key", "has scopes, bots or an end, and a role would give more than it.", remedy)
 
 
 def numbers_of(bots: Iterable[str]) -> frozenset[int]:
@@ -209,6 +231,11 @@ def every_key() -> Sequence[tuple[AccessToken, str]]:
     query = select(AccessToken, Person.name).join(Person, Person.id == AccessToken.person_id).where(_is_valid())
     with get_sessions("system")() as session:
         return [(key, name) for key, name in session.execute(query.order_by(AccessToken.id))]
+
+
+def is_valid_key(session: Session, key_id: int) -> bool:
+    """Whether a key is neither revoked nor over."""
+    return session.scalars(select(AccessToken.id).where(AccessToken.id == key_id, _is_valid())).first() is not None
 
 
 def _own_limits(actor: Actor) -> Limits:
@@ -262,15 +289,15 @@ def _check_scopes(limits: Limits) -> None:
 def _make(person_id: int, name: str, limits: Limits) -> NewKey:
     called = fit_name(name)
     with get_sessions("system").begin() as session:
-        # One after the other, so that nobody passes the count by asking many times at once.
-        session.get(Person, person_id, with_for_update={"key_share": True})
-        count = select(func.count()).where(AccessToken.person_id == person_id, _is_valid())
-        if session.scalars(count).one() >= _MOST_KEYS:
-            raise InputError("name", f"would be that of key {_MOST_KEYS + 1}.", "Revoke keys that are not used.")
         return _add(session, person_id, called, limits)
 
 
 def _add(session: Session, person_id: int, name: str | None, limits: Limits) -> NewKey:
+    # One after the other, so that nobody passes the count by asking many times at once.
+    session.get(Person, person_id, with_for_update={"key_share": True})
+    count = select(func.count()).where(AccessToken.person_id == person_id, _is_valid())
+    if session.scalars(count).one() >= _MOST_KEYS:
+        raise InputError("name", f"would be that of key {_MOST_KEYS + 1}.", "Revoke keys that are not used.")
     fresh = fresh_key()
     row = AccessToken(
         person_id=person_id, public_id=fresh.public_id, digest=digest_of(fresh.key), name=name,

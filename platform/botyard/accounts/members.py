@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, or_, select
 from sqlalchemy.orm import Session
 
 from botyard.accounts.access import Actor, NotAllowed, NotFound
+from botyard.accounts.keys import check_endless
 from botyard.accounts.roles import Role
+from botyard.accounts.withdrawing import withdraw_unused
 from botyard.errors import InputError, Stale
 from db.engine import get_sessions
-from db.models import AccessToken, Customer, Membership, Person
+from db.models import AccessToken, Bot, Customer, Invitation, Membership, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def member_named(customer_id: int, name: str) -> MemberLine:
 
 
 def change_role(actor: Actor | None, customer_id: int, person_id: int, role: Role, expected: int | None) -> None:
-    """Let somebody act as something else.
+    """Let somebody act as something else. If that is less, the invitations that they made are withdrawn.
 
     Args:
         actor: who asks, and has been found to be an owner; none: the operator of the installation.
@@ -76,19 +78,24 @@ def change_role(actor: Actor | None, customer_id: int, person_id: int, role: Rol
     Raises:
         NotFound: they do not act for this customer.
         NotAllowed: it is above the actor's own role.
-        InputError: the customer would have no owner left.
+        InputError: the customer would have no owner left, or it is more with a key that is limited.
         Stale: it was changed since.
     """
     check_not_above(actor, customer_id, role)
     with get_sessions("system").begin() as session:
         membership = _locked(session, customer_id, person_id, expected)
-        if membership.role != str(role):
+        before = Role.named(membership.role)
+        if before < role:
+            check_endless(actor)
+        elif role < before:
             _keep_an_owner(session, actor, membership)
+            _withdraw_invitations(session, membership)
+        if role != before:
             membership.role, membership.version = str(role), membership.version + 1
 
 
 def remove_member(actor: Actor | None, customer_id: int, person_id: int, expected: int | None) -> None:
-    """Let somebody act for a customer no more; their keys for it are revoked.
+    """Let somebody act for a customer no more; their keys for it and their invitations to it go with them.
 
     Raises:
         NotFound: they do not act for it.
@@ -98,12 +105,8 @@ def remove_member(actor: Actor | None, customer_id: int, person_id: int, expecte
     with get_sessions("system").begin() as session:
         membership = _locked(session, customer_id, person_id, expected)
         _keep_an_owner(session, actor, membership)
-        # They would come to life again if this person were invited again.
-        own = select(AccessToken).where(
-            AccessToken.person_id == person_id, AccessToken.customer_id == customer_id, AccessToken.revoked_at.is_(None)
-        )
-        for key in session.scalars(own.with_for_update()):
-            key.revoked_at = datetime.now(UTC)
+        _revoke_keys(session, membership)
+        _withdraw_invitations(session, membership)
         session.delete(membership)
 
 
@@ -157,6 +160,27 @@ def _locked(session: Session, customer_id: int, person_id: int, expected: int | 
     if expected is not None and expected != membership.version:
         raise Stale(membership.version)
     return membership
+
+
+def _revoke_keys(session: Session, membership: Membership) -> None:
+    """Those for the customer or its bots: they would come to life again if this person were invited again."""
+    of_its_bots = select(Bot.id).where(
+        Bot.customer_id == membership.customer_id, Bot.id == any_(AccessToken.bots)
+    ).exists()  # fmt: skip
+    own = select(AccessToken).where(
+        AccessToken.person_id == membership.person_id,
+        or_(AccessToken.customer_id == membership.customer_id, of_its_bots),
+        AccessToken.revoked_at.is_(None),
+    )
+    for key in session.scalars(own.with_for_update(of=AccessToken)):
+        key.revoked_at = datetime.now(UTC)
+
+
+def _withdraw_invitations(session: Session, membership: Membership) -> None:
+    """They would come back with one of their own."""
+    withdraw_unused(
+        session, Invitation.invited_by == membership.person_id, Invitation.customer_id == membership.customer_id
+    )
 
 
 def _keep_an_owner(session: Session, actor: Actor | None, membership: Membership) -> None:

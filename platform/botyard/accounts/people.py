@@ -15,9 +15,10 @@ from botyard.accounts.roles import Role
 from botyard.accounts.services import fit_name
 from botyard.accounts.sign_ins import end_all
 from botyard.accounts.tries import one_try
+from botyard.accounts.withdrawing import withdraw_unused
 from botyard.errors import InputError, Stale
 from db.engine import get_sessions
-from db.models import Customer, Membership, Person
+from db.models import Customer, Invitation, Membership, Person
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,9 @@ def add_person(session: Session, name: str, hashed: str, *, superadmin: bool) ->
 
 
 def give_password(session: Session, person: Person, hashed: str) -> None:
-    """Give somebody another password, in the caller's transaction; they are signed out everywhere.
+    """Give somebody another password, in the caller's transaction.
+
+    They are signed out everywhere, and open links to set a password are withdrawn.
 
     Args:
         session: of the system role.
@@ -108,6 +111,7 @@ def give_password(session: Session, person: Person, hashed: str) -> None:
     person.version = (person.version or 0) + 1
     session.flush()
     end_all(session, person.id, "the password was changed")
+    withdraw_unused(session, Invitation.person_id == person.id, Invitation.purpose == "password")
 
 
 def rename_person(person_id: int, name: str, expected: int | None) -> None:
@@ -145,6 +149,7 @@ def change_password(person_id: int, old: str, new: str) -> None:
     # Whoever has stolen a token must not find the password with it.
     with one_try(f"password of {person_id}", None) as tried:
         if not passwords.is_password(stored, old):
+            tried.wrong = True
             raise InputError("old", "is not your password.", "Type it again.")
         tried.right = True
     hashed = passwords.hash_password(fit)

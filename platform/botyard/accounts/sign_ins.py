@@ -81,6 +81,7 @@ def sign_in(name: str, password: str, *, address: str, device: str | None) -> Si
             person = session.scalars(select(Person).where(Person.name == called)).first()
         stored = None if person is None else person.password_hash
         if not passwords.is_password(stored, password) or person is None or stored is None:
+            tried.wrong = True
             log.warning("sign_in_refused", address=address)
             raise WrongPassword
         fresh = passwords.hash_password(passwords.written(password)) if passwords.is_outdated(stored) else None

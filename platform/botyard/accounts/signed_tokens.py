@@ -102,23 +102,24 @@ class SignedTokens:
     def _key(self, key_id: object) -> Ed25519PublicKey | None:
         if not isinstance(key_id, str) or _KEY_ID.fullmatch(key_id) is None:
             return None
-        if not self._known:
-            self._known = {key.id: _signing(key).public_key() for key in self._keys.at_hand()}
-        return self._known.get(key_id) or self._new_key(key_id)
-
-    def _new_key(self, key_id: str) -> Ed25519PublicKey | None:
-        """A key that another process has read earlier than this one."""
-        with self._lock:
-            now = time.monotonic()
-            if now - self._looked < _LOOK_AGAIN_SECONDS:
-                return self._known.get(key_id)
-            self._looked = now
-        found = self._keys.find(key_id)
+        if (known := self._known.get(key_id)) is not None:
+            return known
+        at_hand = (key for key in self._keys.at_hand() if key.id == key_id)
+        found = next(at_hand, None) or self._new_key(key_id)
         if found is None:
             return None
         public = _signing(found).public_key()
         self._known = self._known | {key_id: public}
         return public
+
+    def _new_key(self, key_id: str) -> Key | None:
+        """A key that another process has read earlier than this one."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._looked < _LOOK_AGAIN_SECONDS:
+                return None
+            self._looked = now
+        return self._keys.find(key_id)
 
 
 def is_signed_token(token: str) -> bool:

@@ -4,21 +4,22 @@
 --   Answers with the wait in milliseconds, or 0 and for each count that was raised its key and the moment until which it
 --   is closed now.
 -- ARGV: 'end', account, address, how long an address is known, then these keys and moments: the password was right.
+-- ARGV: 'undo', then as for 'end': nothing was compared.
 -- All times are milliseconds.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + math.floor(T[2] / 1000)
 local own = 'by:tries:' .. ARGV[2] .. ':' .. ARGV[3]
 local known = 'by:tries:known:' .. ARGV[2] .. ':' .. ARGV[3]
 
-if ARGV[1] == 'end' then
-  -- What was right is no guess. The wait that it began goes with it, but not one that another try has begun since.
+if ARGV[1] ~= 'begin' then
+  -- What was right, or not compared, is no guess. The wait that it began goes with it, but not one that another try has begun since.
   for i = 5, #ARGV, 2 do
     if redis.call('EXISTS', ARGV[i]) == 1 then
       redis.call('HINCRBY', ARGV[i], 'tries', -1)
       if redis.call('HGET', ARGV[i], 'opens') == ARGV[i + 1] then redis.call('HDEL', ARGV[i], 'opens') end
     end
   end
-  if ARGV[3] ~= '' then
+  if ARGV[1] == 'end' and ARGV[3] ~= '' then
     redis.call('DEL', own)
     redis.call('SET', known, '1', 'PX', ARGV[4])
   end

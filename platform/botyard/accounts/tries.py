@@ -14,7 +14,8 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
-from redis import Redis
+import structlog
+from redis import Redis, RedisError
 
 from botyard.errors import TransientError
 from botyard.mailbox.server import redis_of
@@ -28,6 +29,8 @@ _ADDRESS_KNOWN: Final = timedelta(days=90)
 _SCRIPT: Final = (Path(__file__).parent / "tries.lua").read_text(encoding="utf-8")
 # Whoever has one address of version 6 usually has 2**64 of them.
 _NETWORK_6: Final = 64
+
+log = structlog.get_logger(__name__)
 
 
 class TooManyTries(TransientError):
@@ -52,11 +55,13 @@ class Try:
 
     right: bool = False
     """To be set when the password was right: then it does not count."""
+    wrong: bool = False
+    """To be set when the password was wrong, before anything is raised: other errors end a try that was none."""
 
 
 @contextmanager
 def one_try(account: str, address: str | None) -> Iterator[Try]:
-    """Evaluate one try in this block, if it may be evaluated now. It counts, unless it is right.
+    """Evaluate one try in this block, if it may be evaluated now. It counts, unless it is right or was not evaluated.
 
     Args:
         account: of whom, as they call themselves; whether there is such an account makes no difference.
@@ -70,15 +75,20 @@ def one_try(account: str, address: str | None) -> Iterator[Try]:
     with redis_of(get_settings()) as redis:
         counted = _begin(redis, of, place)
         tried = Try()
-        yield tried
+        try:
+            yield tried
+        except BaseException:
+            if not tried.wrong:
+                _end(redis, "undo", of, place, *counted)
+            raise
         if tried.right:
-            redis.eval(_SCRIPT, 0, "end", of, place, _milliseconds(_ADDRESS_KNOWN), *counted)
+            _end(redis, "end", of, place, *counted)
 
 
 def know_address(account: str, address: str) -> None:
     """Take an address for one where this account's person is at home, as after a sign-in."""
     with redis_of(get_settings()) as redis:
-        redis.eval(_SCRIPT, 0, "end", _digest(account), _digest(network_of(address)), _milliseconds(_ADDRESS_KNOWN))
+        _end(redis, "end", _digest(account), _digest(network_of(address)))
 
 
 def network_of(address: str) -> str:
@@ -101,6 +111,14 @@ def _begin(redis: "Redis", account: str, address: str) -> list[bytes]:
     if int(wait):
         raise TooManyTries(math.ceil(int(wait) / 1000))
     return counted
+
+
+def _end(redis: "Redis", how: str, account: str, address: str, *counted: bytes) -> None:
+    """What the try was for is done or has failed already: Redis changes nothing of that. Else it counts for a while."""
+    try:
+        redis.eval(_SCRIPT, 0, how, account, address, _milliseconds(_ADDRESS_KNOWN), *counted)
+    except RedisError as error:
+        log.warning("try_not_ended", how=how, error=type(error).__name__)
 
 
 def _digest(text: str) -> str:

@@ -58,10 +58,14 @@ def remove_customer(customer_id: int, *, now: bool = False, expected: int | None
     if keep:
         _connect(left.bots)
         return Departure("removing", left.customer.purge_after, left.bots)
-    bots = customers.remove_customer(customer_id)
-    if bots:
-        errands.remove_bots(bots, customer_id)
-    return Departure("removing" if bots else "removed", None, bots)
+    if left.bots:
+        errands.remove_bots(left.bots, customer_id)
+    elif customers.was_told(customer_id):
+        # That may be a month of messages: nobody waits for it here.
+        errands.remove_customer(customer_id)
+    elif not (bots := customers.remove_customer(customer_id)):
+        return Departure("removed", None, bots)
+    return Departure("removing", None, left.bots)
 
 
 def restore_customer(customer_id: int, expected: int | None = None) -> Customer:

@@ -25,6 +25,7 @@ from botyard.mailbox.protocol import mailbox_entry
 from botyard.mailbox.tickets import TicketQueue
 from botyard.telemetry.redaction import redact, redact_tree
 from db.acting import actor
+from db.claims import took_effect
 from db.engine import get_sessions
 from db.models import Bot, DeadLetter, Event
 
@@ -68,6 +69,7 @@ class Selection:
         bots: of these bots only, by their rows.
         fingerprint: of this cause only, as `Group` names it.
         upto: with this number, or a smaller one.
+        after: with a larger number than this one.
     """
 
     ids: tuple[int, ...] = ()
@@ -78,6 +80,7 @@ class Selection:
     bots: frozenset[int] | None = None
     fingerprint: str | None = None
     upto: int | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +260,7 @@ def _discard(ids: Sequence[int]) -> int:
         ).all()
         for (customer_id, bot_id), count in Counter((row.customer_id, row.bot_id) for row in gone).items():
             session.add(_event(customer_id, bot_id, "dead_letters.discarded", f"bot:{bot_id}", count=count))
+        took_effect(session, discarded=len(gone), bots=sorted({row.bot_id for row in gone}))
     return len(gone)
 
 
@@ -350,6 +354,8 @@ def _chosen(session: Session, selection: Selection, query: Any) -> Any:
         query = query.where(_cause == selection.fingerprint)
     if selection.upto is not None:
         query = query.where(DeadLetter.id <= selection.upto)
+    if selection.after is not None:
+        query = query.where(DeadLetter.id > selection.after)
     if selection.what is not None:
         query = query.where(DeadLetter.what == selection.what)
     if selection.reason is not None:

@@ -17,6 +17,7 @@ from botyard.mailbox.tickets import celery_producer
 log = structlog.get_logger(__name__)
 
 REMOVE_BOT: Final = "botyard.remove_bot"
+REMOVE_CUSTOMER: Final = "botyard.remove_customer"
 WHY: Final = "bot.why"
 CHECK: Final = "bot.check"
 RECLAIM: Final = "bot.reclaim"
@@ -46,6 +47,14 @@ def remove_bots(bots: Sequence[int], customer_id: int | None = None) -> None:
             _send(REMOVE_BOT, *((bot_id,) if customer_id is None else (bot_id, customer_id)))
     except (OperationalError, OSError) as error:
         log.warning("errand_not_sent", task=REMOVE_BOT, bots=list(bots), error=type(error).__name__)
+
+
+def remove_customer(customer_id: int) -> None:
+    """Let a customer without bots be removed whose removal has begun; the sweep does it if nobody can be told now."""
+    try:
+        _send(REMOVE_CUSTOMER, customer_id)
+    except (OperationalError, OSError) as error:
+        log.warning("errand_not_sent", task=REMOVE_CUSTOMER, customer=customer_id, error=type(error).__name__)
 
 
 @lru_cache(maxsize=1)

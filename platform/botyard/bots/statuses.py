@@ -15,6 +15,19 @@ from db.models import Bot, Customer
 
 Status = Literal["active", "inactive", "error", "paused", "maintenance"]
 REMOVING: Final = "it is being removed"
+SUSPENDED: Final = {
+    "active": "its customer is suspended",
+    "paused": "its customer is suspended; before that it was paused",
+    "maintenance": "its customer is suspended; before that it was in maintenance",
+}
+"""What a suspension switches off, each with a reason that says what it was."""
+LEAVING: Final = {
+    "active": "its customer is being removed",
+    "paused": "its customer is being removed; before that it was paused",
+    "maintenance": "its customer is being removed; before that it was in maintenance",
+}
+"""The same for a removal."""
+_OURS: Final = {REMOVING, *SUSPENDED.values(), *LEAVING.values()}
 _SERVED: Final = ("active", "paused", "maintenance")
 
 
@@ -57,8 +70,11 @@ def set_status(bot_id: int, status: Status, reason: str | None) -> bool:
         Whether that changed anything.
 
     Raises:
-        InputError: there is no such bot, or it is to be served and its customer is not.
+        InputError: there is no such bot, or it is to be served and its customer is not, or the reason is one by which a
+            customer's bots are found again.
     """
+    if reason in _OURS:
+        raise InputError("reason", "is one that is given by itself only.", "Say it in other words.")
     with get_sessions("system").begin() as session:
         bot = _locked(session, bot_id)
         changed = change_status(session, bot, status, reason)

@@ -34,7 +34,7 @@ WITH flying AS MATERIALIZED (
   SELECT endpoint_id, customer_id FROM endpoint_messages WHERE sending_until > now()
 ), ready AS (
   SELECT m.id, m.due, e.id AS endpoint_id, e.customer_id FROM endpoints e
-    JOIN customers c ON c.id = e.customer_id AND c.status = 'active'
+    JOIN customers c ON c.id = e.customer_id AND c.status = 'active' AND c.removal_began IS NULL
    CROSS JOIN LATERAL (
          SELECT id, due FROM endpoint_messages
           WHERE endpoint_id = e.id AND state = 'waiting' AND due <= now()
@@ -61,7 +61,8 @@ SELECT t.id, t.endpoint_id, t.attempts, t.body, e.url,
   FROM taken t JOIN endpoints e ON e.id = t.endpoint_id
 """
 _ANY_DUE: Final = """
-SELECT EXISTS (SELECT 1 FROM endpoints e JOIN customers c ON c.id = e.customer_id AND c.status = 'active'
+SELECT EXISTS (SELECT 1 FROM endpoints e
+                 JOIN customers c ON c.id = e.customer_id AND c.status = 'active' AND c.removal_began IS NULL
                 WHERE e.status = 'active' AND EXISTS (
                       SELECT 1 FROM endpoint_messages m
                        WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due <= now()))

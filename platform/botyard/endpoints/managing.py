@@ -75,7 +75,7 @@ def add_endpoint(customer_id: int, new: NewEndpoint) -> WithSecret:
         InputError: the address may not be called, a type or a bot is not known, or there are too many.
     """
     changes: Changes = {"url": new.url, "description": new.description, "types": new.types, "bots": new.bots}
-    _check_url(new.url)
+    _check_url(new.url, customer_id)
     with get_sessions("system").begin() as session:
         # No other one is made meanwhile.
         if session.get(Customer, customer_id, with_for_update={"key_share": True}) is None:
@@ -106,7 +106,7 @@ def change_endpoint(endpoint_id: int, changes: Changes, expected: int | None = N
         NotFound: it is gone.
     """
     if "url" in changes:
-        _check_url(changes["url"])
+        _check_url(changes["url"], _customer_of(endpoint_id))
     with get_sessions("system").begin() as session:
         endpoint = _locked(session, endpoint_id, expected)
         wanted = _fit(session, endpoint.customer_id, changes)
@@ -184,8 +184,16 @@ def _from_now_on(session: Session, endpoint_id: int) -> None:
     session.execute(text(f"UPDATE endpoints SET {NOW_SQL} WHERE id = :id"), {"id": endpoint_id})  # noqa: S608
 
 
-def _check_url(url: str) -> None:
-    check_address(url, Allowed.of(get_settings().outbound_allowed))
+def _check_url(url: str, customer_id: int) -> None:
+    check_address(url, Allowed.of(get_settings().outbound_allowed), whose=f"customer:{customer_id}")
+
+
+def _customer_of(endpoint_id: int) -> int:
+    with get_sessions("system")() as session:
+        endpoint = session.get(Endpoint, endpoint_id)
+    if endpoint is None:
+        raise NotFound
+    return endpoint.customer_id
 
 
 def _fit(session: Session, customer_id: int, changes: Changes) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def recover(endpoint_id: int, since: datetime) -> int:
 
 
 def _active(session: Session, endpoint_id: int) -> Endpoint:
-    endpoint = session.get(Endpoint, endpoint_id)
+    # Before its messages: whoever changes or removes it takes the locks in this order, too.
+    endpoint = session.get(Endpoint, endpoint_id, with_for_update={"key_share": True})
     if endpoint is None:
         raise NotFound
     if endpoint.status != "active":

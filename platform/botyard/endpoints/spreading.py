@@ -17,7 +17,8 @@ from db.models import Event
 
 _BATCH: Final = 500
 _BEHIND: Final = """
-SELECT e.id FROM endpoints e JOIN customers c ON c.id = e.customer_id AND c.status = 'active'
+SELECT e.id FROM endpoints e
+  JOIN customers c ON c.id = e.customer_id AND c.status = 'active' AND c.removal_began IS NULL
  WHERE e.status = 'active' AND EXISTS (
        SELECT 1 FROM events v WHERE v.customer_id = e.customer_id
           AND (coalesce(v.xid, 0), v.id) > (e.after_xid, e.after_event))

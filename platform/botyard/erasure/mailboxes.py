@@ -1,6 +1,6 @@
 """What Redis holds of a person: updates that wait for their turn, and their chat's places, closings and permits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import orjson
@@ -21,10 +21,11 @@ class Mailboxes:
     Args:
         redis: where they are; its client does not decode responses.
         person: who is to be forgotten.
+        keys: those of all bots that end in their number.
     """
 
-    def __init__(self, redis: "Redis", person: Person) -> None:
-        self._redis, self._person = redis, person
+    def __init__(self, redis: "Redis", person: Person, keys: Sequence[str]) -> None:
+        self._redis, self._person, self._keys = redis, person, keys
         self._drop = redis.register_script(scripts.source("drop"))
 
     def forget(self) -> int:
@@ -48,8 +49,8 @@ class Mailboxes:
     def _chats(self, identity: int) -> list[str]:
         """Also mailboxes that no list names, which a crash may leave."""
         known = cast("list[bytes]", self._redis.zrange(f"by:chats:{identity}", 0, -1))
-        own = self._redis.scan_iter(match=f"by:box:{identity}:*{self._person.traces.key}", count=_BATCH)
-        return sorted({one.decode() for one in known} | {one.decode().split(":", 3)[3] for one in own})
+        own = {one.split(":", 3)[3] for one in self._keys if one.startswith(f"by:box:{identity}:")}
+        return sorted({one.decode() for one in known} | own)
 
     def _of_chat(self, identity: int, chat: str) -> int:
         traces = self._person.traces
@@ -77,9 +78,9 @@ class Mailboxes:
         for name, chat in names.items():
             if traces.owns(chat.decode()) or name.decode().removeprefix("@") in traces.names:
                 self._redis.hdel(f"by:names:{bot}", name)
-        for pattern in (f"by:lim:{bot}:*:{traces.key}", f"by:upkeep:{bot}:{traces.key}"):
-            for found in self._redis.scan_iter(match=pattern, count=_BATCH):
-                self._redis.unlink(found)
+        found = [key for key in self._keys if key.startswith((f"by:lim:{bot}:", f"by:upkeep:{bot}:"))]
+        if found:
+            self._redis.unlink(*found)
 
 
 def _instead(traces: Traces, entry: bytes) -> tuple[bytes, bytes] | tuple[()]:

@@ -4,7 +4,7 @@ It may be interrupted anywhere: what is gone stays gone, and by what is looked t
 """
 
 import time
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from redis import Redis
 
@@ -13,7 +13,7 @@ from botyard.erasure.mailboxes import Mailboxes
 from botyard.erasure.places import Person
 from botyard.erasure.traces import Traces
 from botyard.errors import InputError
-from botyard.exporting.operation import forget_files_of
+from botyard.exporting.operation import forget_files_of, under_way
 from botyard.exporting.person import bot_numbers
 from botyard.operations import Work
 from botyard.operations.beginning import PRIVATE
@@ -22,6 +22,7 @@ from botyard.sync import get_sync
 
 _LOOK_SECONDS: Final = 0.2
 _LEASED_SECONDS: Final = 30.0
+_SCANNED: Final = 1000
 
 
 def erase_person(work: Work) -> dict[str, Any]:
@@ -34,20 +35,39 @@ def erase_person(work: Work) -> dict[str, Any]:
     if type(user_id) is not int or work.customer_id is None:
         raise InputError("userId", "is not said.", "")
     bots = bot_numbers(work.customer_id) if work.bot_id is None else [work.bot_id]
+    which = None if work.bot_id is None else bots
     with Redis.from_url(get_settings().require("redis_url"), socket_timeout=10) as redis:
+        keys = _keys(work, redis, user_id)
         for bot_id in bots:
             if bot_id > _place(work).get("bot", 0):
                 person = rows.find(work.customer_id, bot_id, user_id)
-                _forget_of_bot(work, person, Mailboxes(redis, person))
+                _forget_of_bot(work, person, Mailboxes(redis, person, keys))
                 # Processes remember whom they have noted lately, and would not note them again.
                 get_sync().publish("users.erased", {"id": bot_id})
                 _count(work, "bots", 1)
-                work.report[PRIVATE] = {"bot": bot_id}
+                _place(work)["bot"] = bot_id
                 work.advance(work.done)
-    person = Person(Traces(user_id), 0, work.customer_id, ())
-    _look_through(work, person, rows.steps_of_customer(person))
-    forget_files_of(work.customer_id, bots)
+    if "exports" not in _place(work):
+        person = Person(Traces(user_id), 0, work.customer_id, (), bots=frozenset(bots))
+        _look_through(work, person, rows.steps_of_customer(person))
+        _place(work)["exports"] = under_way(work.customer_id, which)
+    # They show a moment at which there was something of them.
+    while not set(under_way(work.customer_id, which)).isdisjoint(_place(work)["exports"]):
+        work.advance(work.done)
+        time.sleep(_LOOK_SECONDS)
+    forget_files_of(work.customer_id, which)
     return {name: work.report.get(name, 0) for name in ("bots", "removed", "changed", "updates")}
+
+
+def _keys(work: Work, redis: "Redis", user_id: int) -> list[str]:
+    """The keys of Redis that end in their number, of all bots at once: looking through all of them takes its time."""
+    place = _place(work)
+    while place.get("cursor") != 0:
+        cursor, found = cast("tuple[int, list[bytes]]", redis.scan(place.get("cursor", 0), f"by:*:{user_id}", _SCANNED))
+        place["keys"] = sorted({*place.get("keys", ()), *(one.decode() for one in found)})
+        place["cursor"] = cursor
+        work.advance(work.done)
+    return list(place["keys"])
 
 
 def _forget_of_bot(work: Work, person: Person, boxes: Mailboxes) -> None:

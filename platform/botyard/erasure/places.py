@@ -5,6 +5,7 @@ them, and Python decides. What is theirs goes; what is others' stays without the
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,7 +27,8 @@ class Person:
         customer_id: its customer.
         identities: the Telegram bots that it is and was.
         updates: their updates, each as (Telegram bot, update, chat key).
-        sends: rows of the outbox that their updates caused.
+        sends: rows of the outbox that their updates caused in their own chats.
+        bots: all bots of the customer that are to forget them.
     """
 
     traces: Traces
@@ -35,6 +37,7 @@ class Person:
     identities: Sequence[int]
     updates: frozenset[tuple[int, int, str]] = frozenset()
     sends: frozenset[int] = frozenset()
+    bots: frozenset[int] = frozenset()
 
     @property
     def values(self) -> dict[str, Any]:
@@ -77,7 +80,7 @@ class Place:
 
 def _rewritten(place_columns: Sequence[str]) -> Decide:
     def decide(person: Person, row: Row) -> Decision:
-        return {name: person.traces.without(row[name]) for name in place_columns if row[name] is not None}
+        return {name: person.traces.without(row[name], name) for name in place_columns if row[name] is not None}
 
     return decide
 
@@ -96,7 +99,8 @@ def _of_their_chat(person: Person, row: Row) -> bool:
 
 
 def _of_their_update(person: Person, row: Row) -> bool:
-    return (row["telegram_id"], row["update_id"]) in {update[:2] for update in person.updates}
+    """What an update of theirs caused in other chats is others'."""
+    return (row["telegram_id"], row["update_id"], row["chat_key"]) in person.updates
 
 
 def _message(person: Person, row: Row) -> bool:
@@ -140,17 +144,35 @@ def _inbox(person: Person, row: Row) -> Decision:
     return {"body": person.traces.without(row["body"])}
 
 
+def _endpoint_message(person: Person, row: Row) -> Decision:
+    return None if person.traces.tells(row["body"]) else {}
+
+
 def _request(person: Person, row: Row) -> Decision:
     """What was made is not made again; the answer is not given again."""
-    if person.traces.key in row["route"]:
+    if not _is_of_customer(person, row):
+        return {}
+    if person.traces.key in _SEGMENTS.split(row["route"]):
         return None
-    return {"made": person.traces.without(row["made"]), "answer": None}
+    told = person.traces.tells(json.dumps(row["answer"], ensure_ascii=False))
+    return {"made": person.traces.without(row["made"], "made")} | ({"answer": None} if told else {})
+
+
+def _is_of_customer(person: Person, row: Row) -> bool:
+    """People may be members of several customers, and superadmins of none."""
+    ours = {f"bot_{bot}" for bot in person.bots} | {f"cus_{person.customer_id}"}
+    made = row["made"] or {}
+    named = {f"bot_{made.get('bot')}", f"cus_{made.get('customer')}"}
+    named.update(_PUBLIC.findall(f"{row['route']} {json.dumps(row['answer'])}"))
+    return not ours.isdisjoint(named)
 
 
 def _gone(_: Person, __: Row) -> Decision:
     return None
 
 
+_SEGMENTS: Final = re.compile(r"[^\w-]+")
+_PUBLIC: Final = re.compile(r"\b(?:bot|cus)_\d+\b")
 _KEYED: Final = "(chat_key = :key OR chat_key LIKE 'b%:' || :key)"
 _CAUSED: Final = "update_id = ANY(:updates)"
 
@@ -194,7 +216,7 @@ OF_A_BOT: Final = (
 """What is kept of one bot."""
 
 OF_A_CUSTOMER: Final = (
-    Place("endpoint_messages", ("id",), ("body",), _gone, within="customer_id = :customer"),
+    Place("endpoint_messages", ("id",), ("body",), _endpoint_message, within="customer_id = :customer"),
     Place(
         "endpoint_attempts", ("id",), ("answer", "error"), _rewritten(("answer", "error")),
         within="customer_id = :customer",
@@ -235,6 +257,15 @@ def looking(place: Place, *, on: bool) -> str:
         SELECT 1 FROM unnest(CAST(:terms AS text[])) AS term WHERE strpos(lower({text}), term) > 0) AS hit
         FROM (SELECT * FROM {place.table} WHERE {place.within} {behind} ORDER BY {keys} LIMIT :most) AS part
     ) AS looked ORDER BY {keys}"""  # noqa: S608 - our own words
+
+
+def locking(place: Place) -> str:
+    """The statement that reads a row as it is now, so that nobody changes it until it is written."""
+    told = ", ".join(
+        f"{name}::text AS {name}" if name in place.json else name
+        for name in dict.fromkeys((*place.keys, *place.shown, *place.plain))
+    )
+    return f"SELECT {told} FROM {place.table} WHERE {_its_key(place)} FOR UPDATE"  # noqa: S608 - our own words
 
 
 def deleting(place: Place) -> str:

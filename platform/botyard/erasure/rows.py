@@ -16,6 +16,7 @@ from botyard.erasure.places import (
     as_read,
     as_written,
     deleting,
+    locking,
     looking,
     writing,
 )
@@ -27,8 +28,9 @@ _PART: Final = 5000
 _PATIENT: Final = "SET LOCAL statement_timeout = '60s'"
 _IDENTITY: Final = "identity"
 _THEIR_SENDS: Final = text("""
-SELECT o.id FROM unnest(CAST(:bots AS bigint[]), CAST(:updates AS bigint[])) AS u(bot, number)
-  JOIN outbox o ON o.telegram_id = u.bot AND o.update_id = u.number
+SELECT o.id
+  FROM unnest(CAST(:bots AS bigint[]), CAST(:updates AS bigint[]), CAST(:chats AS text[])) AS u(bot, number, chat)
+  JOIN outbox o ON o.telegram_id = u.bot AND o.update_id = u.number AND o.chat_key = u.chat
 """)
 
 Step = tuple[Place, Mapping[str, Any]]
@@ -99,8 +101,12 @@ def look_through(person: Person, step: Step, at: Position) -> tuple[Position, in
 
 def _settle(connection: Connection, person: Person, step: Step, found: dict[str, Any]) -> tuple[int, int]:
     place, values = step
-    row = as_read(place, found)
-    keys = _keys(place, [row[name] for name in place.keys])
+    keys = _keys(place, [found[name] for name in place.keys])
+    # Others write meanwhile: what is decided on is the row as it is until this is committed.
+    now = connection.execute(text(locking(place)), {**values, **keys}).mappings().first()
+    if now is None:
+        return 0, 0
+    row = as_read(place, dict(now))
     decided = place.decide(person, row)
     if decided is None:
         return connection.execute(text(deleting(place)), {**values, **keys}).rowcount, 0
@@ -137,7 +143,8 @@ def _profiles(traces: Traces, value: Any) -> list[Mapping[str, Any]]:
 
 
 def _sends(person: Person) -> frozenset[int]:
-    asked = {"bots": [bot for bot, _, _ in person.updates], "updates": [update for _, update, _ in person.updates]}
+    bots, updates, chats = zip(*person.updates, strict=True) if person.updates else ((), (), ())
+    asked = {"bots": list(bots), "updates": list(updates), "chats": list(chats)}
     with tenant_session(person.customer_id) as session:
         return frozenset(session.connection().execute(_THEIR_SENDS, asked).scalars())
 

@@ -52,10 +52,25 @@ def forget_files() -> int:
     return sum(store.remove(name, seconds) for name in list(store.unused(seconds)))
 
 
-def forget_files_of(customer_id: int, bots: Collection[int]) -> int:
+def under_way(customer_id: int, bots: Collection[int] | None) -> list[int]:
+    """Exports that run right now, by their numbers.
+
+    Args:
+        customer_id: whose.
+        bots: of which bots; none: of all that the customer has and had.
+    """
+    running = Filter(customer_id=customer_id, bots=bots, kind=EXPORT_BOT, state="running")
+    return [row.id for row in latest(running, _MOST_OPERATIONS)]
+
+
+def forget_files_of(customer_id: int, bots: Collection[int] | None) -> int:
     """Take away the files that operations of these bots have made or read, for somebody in them is to be forgotten.
 
     What one that is not over yet still reads stays.
+
+    Args:
+        customer_id: whose.
+        bots: of which bots; none: of all that the customer has and had.
 
     Returns:
         How many files that were.

@@ -7,7 +7,7 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, BinaryIO, Final
 
 from botyard.errors import InputError
@@ -76,10 +76,13 @@ class Borrowed(io.RawIOBase):
     Args:
         file: of which only ``read`` is used.
         allowance: what is read counts against it.
+        tick: called for each piece; what it raises ends the reading.
     """
 
-    def __init__(self, file: IO[bytes], allowance: Allowance | None = None) -> None:
-        self._file, self._allowance = file, allowance
+    def __init__(
+        self, file: IO[bytes], allowance: Allowance | None = None, tick: Callable[[], None] | None = None
+    ) -> None:
+        self._file, self._allowance, self._tick = file, allowance, tick
 
     def readable(self) -> bool:
         """It is."""
@@ -91,6 +94,8 @@ class Borrowed(io.RawIOBase):
         Raises:
             InputError: that is more than may be unpacked.
         """
+        if self._tick is not None:
+            self._tick()
         view = memoryview(buffer).cast("B")
         found = self._file.read(len(view))
         if self._allowance is not None:

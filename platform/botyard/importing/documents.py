@@ -16,6 +16,7 @@ _LARGEST_CELL: Final = 1024 * 1024
 _PIECE: Final = 1 << 16
 _NOTHING: Final = object()
 _BLANK: Final = " \t\r\n"
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _GUARDED: Final = re.compile(r"'[=+\-@\t\r]")
 _LONG: Final = f"a record of more than {LARGEST_RECORD // (1024 * 1024)} MiB"
 
@@ -61,47 +62,55 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _of_list(text: io.TextIOWrapper, begin: str, name: str) -> Iterator[Record]:
-    rest, number = begin.lstrip(_BLANK), 0
+    rest, at, number = begin, 0, 0
     ended = False
     while True:
-        if rest.startswith("]"):
+        at = _past_blanks(rest, at)
+        if rest.startswith("]", at):
             return
-        found = _begun(rest)
+        found = _begun(rest, at)
         # A number may go on in the next piece.
         if found is None or (found[1] == len(rest) and not ended):
+            # Cut only here: for each value it would be copied again and again.
+            rest, at = rest[at:], 0
             piece = text.read(max(_PIECE, len(rest)))
             ended = not piece
             if ended or len(rest) > LARGEST_RECORD:
                 raise InputError(
                     f"{name}[{number}]", "cannot be read as JSON.", "Nothing behind it was read."
                 ) from None
-            rest = (rest + piece).lstrip(_BLANK)
+            rest += piece
             continue
-        value, end = found
+        value, at = found
         yield f"{name}[{number}]", value, False
         number += 1
-        rest = _behind(text, rest[end:], f"{name}[{number}]")
+        rest, at = _behind(text, rest, at, f"{name}[{number}]")
 
 
-def _begun(text: str) -> tuple[Any, int] | None:
-    """The value that a text begins with, and where it ends; nothing if it is not whole."""
+def _begun(text: str, at: int) -> tuple[Any, int] | None:
+    """The value that begins at a place of a text, and where it ends; nothing if it is not whole."""
     try:
-        return _DECODER.raw_decode(text)
+        return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
         return None
 
 
-def _behind(text: io.TextIOWrapper, rest: str, where: str) -> str:
-    """What comes behind a value of a list and its comma; the end of the list stays."""
-    while not (found := rest.lstrip(_BLANK)):
-        rest = text.read(_PIECE)
+def _past_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
+
+
+def _behind(text: io.TextIOWrapper, rest: str, at: int, where: str) -> tuple[str, int]:
+    """The text, and where it goes on behind a value of a list and its comma; the end of the list stays."""
+    while (at := _past_blanks(rest, at)) == len(rest):
+        rest, at = text.read(_PIECE), 0
         if not rest:
             raise InputError(where, "is not there: the list has no end.", "The file is not whole.")
-    if found[0] == "]":
-        return found
-    if found[0] != ",":
+    if rest[at] == "]":
+        return rest, at
+    if rest[at] != ",":
         raise InputError(where, "has no comma before it.", "The file is no JSON.")
-    return found[1:].lstrip(_BLANK)
+    return rest, at + 1
 
 
 def _of_lines(text: io.TextIOWrapper, begin: str, name: str, report: Report) -> Iterator[Record]:

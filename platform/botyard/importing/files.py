@@ -2,8 +2,8 @@
 
 import io
 import os
-from collections.abc import Iterator
-from typing import IO, BinaryIO, Final
+from collections.abc import Callable, Iterator
+from typing import IO, Final
 
 from botyard.errors import InputError
 from botyard.importing.archives import Borrowed, entries, is_archive, is_packed
@@ -23,14 +23,22 @@ class RecordFile:
         report: is told what is left out.
         manner: how records are read.
         name: how paths call it.
+        tick: called often while it is read, also if nothing in it is taken; what it raises ends the reading.
     """
 
-    def __init__(self, file: IO[bytes], report: Report, manner: Manner, name: str = "file") -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        report: Report,
+        manner: Manner,
+        name: str = "file",
+        tick: Callable[[], None] | None = None,
+    ) -> None:
         self._file = file
         self._size = max(1, file.seek(0, os.SEEK_END))
         file.seek(0)
         self._report = report
-        self._name = name
+        self._name, self._tick = name, tick
         self._reader = Reader(report, manner)
 
     def share(self) -> float | None:
@@ -52,9 +60,10 @@ class RecordFile:
         elif is_packed(begin):
             raise InputError("file", "is packed in a way that is not taken.", "Give it as a zip, or unpacked.")
         else:
-            yield from self._of_one(io.BufferedReader(Borrowed(self._file)), self._name)
+            yield from self._of_one(self._file, self._name)
 
-    def _of_one(self, stream: BinaryIO, name: str) -> Iterator[Item]:
+    def _of_one(self, file: IO[bytes], name: str) -> Iterator[Item]:
+        stream = io.BufferedReader(Borrowed(file, tick=self._tick))
         for path, record, is_row in records_of(stream, name, self._report):
             if not is_row:
                 yield from self._reader.items(record, path)

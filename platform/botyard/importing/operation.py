@@ -1,5 +1,6 @@
 """An import as an operation: a file that somebody has uploaded, taken by a worker."""
 
+import time
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
@@ -11,9 +12,11 @@ from botyard.importing.report import Report
 from botyard.importing.writing import Target
 from botyard.media.store import MediaGone, operations_store_of
 from botyard.operations import Wanted, Work, begin
+from botyard.operations.work import PutOff
 from botyard.settings import get_settings
 
 IMPORT_BOT: Final = "bot.import"
+_TICK_SECONDS: Final = 1.0
 LARGEST: Final = 100 * 1024 * 1024
 """Of what is uploaded, as it is."""
 
@@ -57,12 +60,27 @@ def import_bot(work: Work) -> dict[str, Any]:
     # A file is read from its beginning each time, so what it leaves out is said anew; what was written is not.
     read, written = Report(), _written(work.report)
 
+    begun, looked = work.done, time.monotonic()
+
+    def tick() -> None:
+        """Whether it is to end here is asked also where nothing is taken."""
+        nonlocal looked
+        if time.monotonic() - looked < _TICK_SECONDS:
+            return
+        looked = time.monotonic()
+        try:
+            work.advance(work.done)
+        except PutOff:
+            # The next slice would read the same again and come no further.
+            if work.done > begun:
+                raise
+
     def after_batch(handed: int) -> None:
         work.report = _told(read, written, dry=dry)
         work.advance(handed)
 
     with _opened(str(work.request["file"])) as file:
-        run_import(RecordFile(file, read, Manner()), target, written, after_batch, work.done)
+        run_import(RecordFile(file, read, Manner(), tick=tick), target, written, after_batch, work.done)
     return _told(read, written, dry=dry)
 
 

@@ -20,7 +20,7 @@ _DEEPEST: Final = 250
 _SENT: Final = "sent"
 _PARTS: Final = frozenset({"data", "talks", FORMAT})
 _FRACTION: Final = re.compile(r"-?\d{1,4000}(/\d{1,4000})?")
-_PLAIN: Final = frozenset(BY_TAG) - {"named", "as", "pattern"}
+_PLAIN: Final = frozenset(BY_TAG) - {"named", "as", "pattern", "member"}
 _FACTORIES: Final = frozenset(
     f"builtins:{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple")
 )

@@ -89,8 +89,9 @@ class Writer:
         if connection.execute(statements.BOT, {"bot": target.bot_id}).first() is None:
             raise BotGone
         rows = _Rows(connection, target, report)
-        rows.people([one for one in batch if isinstance(one, Person)])
+        # Memory before people, as what processes updates locks them.
         rows.memory([one for one in batch if isinstance(one, Remembered)])
+        rows.people([one for one in batch if isinstance(one, Person)])
         rows.unreachable([one for one in batch if isinstance(one, Unreachable)])
         rows.carried([one for one in batch if isinstance(one, Carried)])
 

@@ -17,6 +17,7 @@ from botyard.mailbox.protocol import times_of
 from botyard.mailbox.server import redis_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.operations import Wanted, Work, begin
+from botyard.operations.beginning import PRIVATE, without_private
 from botyard.settings import Settings, get_settings
 from db.models import Bot, DeadLetter
 
@@ -129,26 +130,36 @@ def do(actor: Actor, meant: Meant, act: Act) -> Done:
         return Done(len(ids), _now(ids, act))
     bot = _bot(actor, meant, act)
     selection = _of_bot(bot, meant)
+    # What is given up from now on was not meant.
     total, last = dead_letters.count(selection)
     if total <= AT_ONCE:
-        return Done(total, _now(dead_letters.letter_ids(selection), act))
-    # What is given up from now on was not meant.
+        return Done(total, _now(dead_letters.letter_ids(replace(selection, upto=last)), act))
     request = {"fingerprint": meant.fingerprint, "what": meant.what, "last": last}
     kind = REPLAY if act == "replay" else DISCARD
     return Done(total, {}, begin(Wanted(kind, bot.customer_id, bot.id, request, total)))
 
 
+def check_discarded(actor: Actor, bots: Sequence[int]) -> None:
+    """Go on only if somebody may throw letters of all of these bots away.
+
+    Raises:
+        AccessError: one of them is not theirs, or their role does not suffice.
+    """
+    for bot in bots:
+        bot_for(actor, bot, needs=_needed("discard"))
+
+
 def replay_all(work: Work) -> dict[str, Any]:
     """The operation `REPLAY`: letters of a bot one after the other, so many a second that others are not kept waiting.
 
-    Those that were replayed are none of the chosen any more, so an interrupted one goes on with the rest.
+    An interrupted one goes on with the rest: also with what comes after those that could not be replayed.
     """
-    outcomes: Counter[str] = Counter(work.report)
+    outcomes: Counter[str] = Counter(without_private(work.report))
     with redis_of(get_settings()) as redis:
         replayer = _replayer(get_settings(), redis)
         for number in _rest(work):
             outcomes[replayer.replay(number)] += 1
-            work.report = dict(outcomes)
+            work.report = {**outcomes, PRIVATE: {"after": number}}
             work.advance(work.done + 1)
             time.sleep(1 / _PER_SECOND)
     return dict(outcomes)
@@ -166,8 +177,9 @@ def discard_all(work: Work) -> dict[str, Any]:
 def _rest(work: Work) -> list[int]:
     asked = work.request
     selection = Selection(
-        what=asked["what"], bots=frozenset([work.bot_id or 0]), fingerprint=asked["fingerprint"], upto=asked["last"]
-    )
+        what=asked["what"], bots=frozenset([work.bot_id or 0]), fingerprint=asked["fingerprint"], upto=asked["last"],
+        after=work.report.get(PRIVATE, {}).get("after"),
+    )  # fmt: skip
     return dead_letters.letter_ids(selection)
 
 

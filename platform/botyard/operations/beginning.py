@@ -25,7 +25,11 @@ RUN_OPERATION: Final = "botyard.run_operation"
 """The task that runs one, by its number."""
 PRIVATE: Final = "private"
 """The part of a request that is dropped when its operation ends: whom it is about, secrets that are sealed."""
+LOOKS: Final = ("bot.why", "bot.schema")
+"""Kinds that only look at a bot (`botyard.bots.errands`), so readers may want them: they are counted apart, are not
+recorded, and one that is not over yet serves everybody who wants the same."""
 _MOST_OPEN: Final = 50
+_MOST_LOOKS: Final = 10
 _BUSY_SECONDS: Final = 60.0
 
 
@@ -72,19 +76,21 @@ def begin(wanted: Wanted, session: Session | None = None) -> int:
         session: of the system role, whose transaction is to contain it; none: one of its own.
 
     Returns:
-        Its number.
+        Its number; of `LOOKS`, perhaps that of one that is at work already.
 
     Raises:
         TooMany: its customer has too many already.
         Overtaken: a repetition of the request has begun it; the transaction must not be committed.
     """
     if session is not None:
-        number = _write(session, wanted)
-        _after_commit(session, lambda: _start(number, wanted))
+        number, fresh = _noted(session, wanted)
+        if fresh:
+            _after_commit(session, lambda: _start(number, wanted))
         return number
     with get_sessions("system").begin() as own:
-        number = _write(own, wanted)
-    _start(number, wanted)
+        number, fresh = _noted(own, wanted)
+    if fresh:
+        _start(number, wanted)
     return number
 
 
@@ -105,19 +111,37 @@ def send(number: int) -> bool:
     return True
 
 
-def _write(session: Session, wanted: Wanted) -> int:
+def _noted(session: Session, wanted: Wanted) -> tuple[int, bool]:
+    """Its number, and whether it is a new one."""
     if wanted.customer_id is not None:
-        unfinished = select(func.count()).where(
-            Operation.customer_id == wanted.customer_id, Operation.state.in_(("queued", "running"))
-        )
-        if (session.scalar(unfinished) or 0) >= _MOST_OPEN:
+        # Two that count at once would both find room.
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("operations", wanted.customer_id))))
+        looks = wanted.kind in LOOKS
+        of_both = Operation.kind.in_(LOOKS)
+        unfinished = (
+            Operation.customer_id == wanted.customer_id, Operation.state.in_(("queued", "running")),
+            of_both if looks else ~of_both,
+        )  # fmt: skip
+        same = select(Operation.id).where(
+            *unfinished, Operation.kind == wanted.kind, Operation.bot_id == wanted.bot_id,
+            Operation.cancel_asked_at.is_(None),
+        )  # fmt: skip
+        if looks and (known := session.scalar(same.limit(1))) is not None:
+            return known, False
+        if (session.scalar(select(func.count()).where(*unfinished)) or 0) >= (_MOST_LOOKS if looks else _MOST_OPEN):
             raise TooMany
+    return _write(session, wanted), True
+
+
+def _write(session: Session, wanted: Wanted) -> int:
     row = Operation(
         kind=wanted.kind, customer_id=wanted.customer_id, bot_id=wanted.bot_id, actor=actor(),
         request=dict(wanted.request), total=wanted.total,
     )  # fmt: skip
     session.add(row)
     session.flush()
+    if wanted.kind in LOOKS:
+        return row.id
     # The act is recorded; its progress is not, and whom it is about neither.
     session.execute(
         insert(AuditEntry).values(

@@ -42,13 +42,14 @@ RETURNING id, kind, customer_id, bot_id, actor, request, done, total, coalesce(r
           clock_timestamp() - started_at > interval '1 day' AS late
 """)  # noqa: S608 - our own number
 _END: Final = text(f"""
-UPDATE operations SET state = :state, result = coalesce(CAST(:result AS jsonb), result), error = :error,
-       request = request - '{PRIVATE}', runs_until = NULL, finished_at = clock_timestamp(), version = version + 1
+UPDATE operations SET state = :state, result = coalesce(CAST(:result AS jsonb), result) - '{PRIVATE}',
+       error = :error, request = request - '{PRIVATE}', runs_until = NULL, finished_at = clock_timestamp(),
+       version = version + 1
  WHERE id = :id AND state = 'running' AND runs_until = :until
 RETURNING version
 """)  # noqa: S608 - our own word
 _LATER: Final = text("""
-UPDATE operations SET state = :state, tries = 0, version = version + 1,
+UPDATE operations SET state = :state, tries = CASE WHEN :counts THEN tries ELSE 0 END, version = version + 1,
        runs_until = clock_timestamp() + make_interval(secs => :seconds)
  WHERE id = :id AND state = 'running' AND runs_until = :until
 RETURNING version
@@ -129,7 +130,8 @@ def _slice(work: Work, runner: Runner) -> bool:
         return _later(work, "queued", 0)
     except SoftTimeLimitExceeded:
         if not runner.whole:
-            return _later(work, "queued", 0)
+            # Whoever is stopped here again and again, without getting any further, never will.
+            return _later(work, "queued", 0, counts=True)
         _end(work, "failed", error=_TOO_LARGE)
     except Lost:
         log.warning("operation_lost", operation=work.id)
@@ -154,10 +156,17 @@ def _give_up(work: Work, error: Exception) -> None:
         _end(work, "failed", error=_BUG)
 
 
-def _later(work: Work, state: str, seconds: float) -> bool:
-    """Give the claim back; whether it was ours to give. One that waits for something is left to the sweep."""
+def _later(work: Work, state: str, seconds: float, *, counts: bool = False) -> bool:
+    """Give the claim back; whether it was ours to give. One that waits for something is left to the sweep.
+
+    Args:
+        work: of which operation.
+        state: in which one it waits.
+        seconds: for how long.
+        counts: whether this was one of its tries.
+    """
     work.let_go()
-    values = {"id": work.id, "state": state, "seconds": seconds, "until": work.until}
+    values = {"id": work.id, "state": state, "seconds": seconds, "counts": counts, "until": work.until}
     with get_engine("system").begin() as connection:
         version = connection.execute(_LATER, values).scalar()
     if version is None:

@@ -24,9 +24,9 @@ SLICE_SECONDS: Final = 45.0
 _TELL_SECONDS: Final = 1.0
 
 _ADVANCE: Final = text("""
-UPDATE operations SET done = :done, total = coalesce(:total, total), result = coalesce(CAST(:report AS jsonb), result),
-       tries = CASE WHEN :done > done THEN 1 ELSE tries END, version = version + 1,
-       runs_until = clock_timestamp() + make_interval(secs => :claim)
+UPDATE operations SET done = greatest(done, :done), total = coalesce(:total, total),
+       result = coalesce(CAST(:report AS jsonb), result), tries = CASE WHEN :done > done THEN 1 ELSE tries END,
+       version = version + 1, runs_until = clock_timestamp() + make_interval(secs => :claim)
  WHERE id = :id AND state = 'running' AND runs_until = :until
 RETURNING runs_until, version, cancel_asked_at IS NOT NULL
 """)
@@ -104,8 +104,9 @@ class Work:
 
     @property
     def until(self) -> datetime:
-        """What tells this claim from a later one."""
-        return self._until
+        """What tells this claim from a later one; a renewal that is under way is waited for."""
+        with self._lock:
+            return self._until
 
     def advance(self, done: int, total: int | None = None) -> None:
         """Say how much is done, and keep `report`: after a crash the operation goes on from here.
@@ -147,6 +148,8 @@ class Work:
     def _renew(self) -> None:
         while not self._over.wait(_RENEW_SECONDS):
             with self._lock:
+                if self._over.is_set():
+                    return
                 try:
                     with get_engine("system").begin() as connection:
                         found = connection.execute(

@@ -7,24 +7,28 @@ than it was told to. A name server that gives another address a moment later is 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from botyard import __version__
 from botyard.outbound_http.errors import TooLarge, Unanswered, Unreachable
-from botyard.outbound_http.rules import Allowed, LookUp, Target, judge, look_up, read
+from botyard.outbound_http.lookups import LookUp
+from botyard.outbound_http.rules import Allowed, Target, judge, look_up, read
 
 SECONDS: Final = 10.0
 MOST_BYTES: Final = 10 * 1024 * 1024
 _CONNECT_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 20.0
 _LAST_MOMENT: Final = 0.25
+_LOOK_UPS_OF_ONE: Final = 2
+"""For each name; a customer has at most twenty endpoints, and so some of the threads are left for others."""
 _HEADERS: Final = {"User-Agent": f"Botyard/{__version__}", "Accept-Encoding": "identity"}
 
 _checked: ContextVar[tuple[str, tuple[str, ...]]] = ContextVar("checked", default=("", ()))
@@ -100,6 +104,11 @@ def _fixed(host: str, addresses: Sequence[str]) -> Iterator[None]:
         _checked.reset(token)
 
 
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # it is closed
+        loop.call_soon_threadsafe(work)
+
+
 def _why(error: aiohttp.ClientConnectorError) -> str:
     """In words, without what the library knows of our own network."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -132,8 +141,9 @@ class OutboundHttp:
         self._allowed = allowed
         self._connections = connections
         self._look = look
-        # As many as there are connections: one customer's slow name server keeps no other's look-up waiting.
+        # A name whose server is slow keeps the look-ups of no other waiting.
         self._lookups = ThreadPoolExecutor(connections, thread_name_prefix="lookup")
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, wanted: Ask) -> Answer:
@@ -168,9 +178,16 @@ class OutboundHttp:
     async def _addresses(self, target: Target) -> Sequence[str]:
         if target.address is not None:
             return [str(target.address)]
-        loop = asyncio.get_running_loop()
+        loop, turn = (
+            asyncio.get_running_loop(),
+            self._turns.setdefault(target.host, asyncio.Semaphore(_LOOK_UPS_OF_ONE)),
+        )
+        await turn.acquire()
+        found = self._lookups.submit(self._look, target.host, target.port)
+        # Not when nobody waits for it any more: its thread is taken until it ends.
+        found.add_done_callback(lambda _: _soon(loop, turn.release))
         try:
-            return await loop.run_in_executor(self._lookups, self._look, target.host, target.port)
+            return await asyncio.wrap_future(found)
         except OSError:
             raise Unreachable(f"its name cannot be found: {target.host}") from None
 

@@ -5,7 +5,8 @@ InputError
 TransientError
 └── OutboundError
     ├── Unreachable   nothing was sent: no such name, no connection
-    └── Unanswered    it may have been received, but no answer came in time
+    ├── Unanswered    it may have been received, but no answer came in time
+    └── Busy          too many names are being looked up
 PermanentError
 └── TooLarge          the answer is larger than what may be read
 """
@@ -30,6 +31,13 @@ class Unreachable(OutboundError):
 
 class Unanswered(OutboundError):
     """What was sent may have been received, but there was no answer in time."""
+
+
+class Busy(OutboundError):
+    """Too many names are being looked up, of somebody or altogether."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many names are being looked up now; try it again in a moment.", 5)
 
 
 class TooLarge(PermanentError):

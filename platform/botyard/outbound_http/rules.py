@@ -5,8 +5,7 @@ Source: https://www.iana.org/assignments/iana-ipv6-special-registry/ and its sis
 
 import re
 import socket
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,15 +15,16 @@ from typing import Final
 from yarl import URL
 
 from botyard.errors import InputError
-from botyard.outbound_http.errors import Refused
+from botyard.outbound_http.errors import Busy, Refused
+from botyard.outbound_http.lookups import LookUp, LookUps
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-LookUp = Callable[[str, int], Sequence[str]]
-"""Gives the addresses of a name; raises `OSError` if there are none."""
 
 _LONGEST_URL: Final = 2000
 _LONGEST_LOOK_UP: Final = 5.0
+_LOOK_UPS: Final = 16
+_LOOK_UPS_OF_ONE: Final = 2
 _LOWEST_PORT: Final = 1024
 _KNOWN_PORTS: Final = (80, 443)
 _UNFIT: Final = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
@@ -222,23 +222,38 @@ def look_up(host: str, port: int) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _lookups() -> ThreadPoolExecutor:
-    """A name server that is slow shall not keep whoever waits longer than this."""
-    return ThreadPoolExecutor(16, thread_name_prefix="lookup")
+def _lookups() -> LookUps:
+    return LookUps(_LOOK_UPS, _LOOK_UPS_OF_ONE)
 
 
-def check_address(url: str, allowed: Allowed, look: LookUp = look_up, *, field: str = "url") -> None:
+def check_address(
+    url: str, allowed: Allowed, look: LookUp = look_up, *, field: str = "url", whose: str | None = None
+) -> None:
     """Say at once what is wrong with an address that somebody gives us to be called later; then it is checked anew.
+
+    Args:
+        url: the address.
+        allowed: what is open although it is inside.
+        look: gives the addresses of a name.
+        field: what the giver calls it.
+        whose: for whom it is looked up: each has only a few look-ups at once; none: counted by the name.
 
     Raises:
         Refused: it is none, may not be called, or its name is not known.
+        Busy: too many names are being looked up.
     """
     target = read(url, field)
     if target.address is not None:
         judge(target, [str(target.address)], allowed, field=field)
         return
+    found = _lookups().begin(whose or target.host, look, target.host, target.port)
+    if found is None:
+        raise Busy
     try:
-        addresses = _lookups().submit(look, target.host, target.port).result(_LONGEST_LOOK_UP)
+        addresses = found.result(_LONGEST_LOOK_UP)
     except (OSError, NotInTime):
+        if found.cancel():
+            # It never began: that says nothing of the name.
+            raise Busy from None
         raise Refused(field, f"has a name that cannot be found: {target.host}.", "Check how it is written.") from None
     judge(target, addresses, allowed, field=field)

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import event, select, update
 from starlette.testclient import TestClient
 
-from botyard.accounts import bearer
+from botyard.accounts import bearer, keys
 from botyard.accounts.bearer import fresh_key, public_id_of
 from botyard.accounts.customers import add_customer
-from botyard.accounts.members import remove_member
+from botyard.accounts.members import join, remove_member
 from botyard.accounts.roles import Role
 from db.engine import get_engine, get_sessions
 from db.models import AccessToken, AuditEntry
@@ -142,6 +142,18 @@ def test_a_key_gives_no_more_than_its_person_may_now(anna: Caller, acme: int) ->
     assert everywhere.get(f"/v1/customers/cus_{acme}/members").status == 404
 
 
+def test_a_key_for_bots_does_not_live_again_when_its_person_comes_back(anna: Caller, acme: int, other: int) -> None:
+    bots = {place: make_bot(TELEGRAM_ID + place, customer_id=place).id for place in (acme, other)}
+    programs = {
+        place: key(anna, bots=[f"bot_{number}"], scopes=["bots:read"]) for place, number in bots.items()
+    }  # fmt: skip
+    remove_member(None, acme, 1, None)
+    with get_sessions("system").begin() as session:
+        join(session, 1, acme, Role.OWNER)
+    asked = [programs[place].get(f"/v1/bots/bot_{bots[place]}").status for place in (acme, other)]
+    assert asked == [401, 200]
+
+
 BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"scopes": ["keys:write", "messages:send"]}, "scopes"),
     ({"customerId": "of the other"}, "customerId"),
@@ -238,6 +250,16 @@ def test_a_key_gives_way_to_another_one(anna: Caller) -> None:
     assert Caller(anna.web, new.body["key"]).get("/v1/me").status == 401
     assert Caller(anna.web, again.body["key"]).get("/v1/me").status == 200
     assert anna.post(f"/v1/keys/{new.body['id']}/rotate", {}).status == 404
+
+
+def test_a_key_is_not_rotated_beyond_the_most_keys_or_twice(anna: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_MOST_KEYS", 3)
+    first, second = (made(anna).body["id"] for _ in range(2))
+    assert anna.post(f"/v1/keys/{first}/rotate", {}).status == 201
+    again, beyond = (anna.post(f"/v1/keys/{number}/rotate", {}) for number in (first, second))
+    assert (again.status, again.body["errors"][0]["problem"]) == (422, "gives way to another one already.")
+    assert (beyond.status, beyond.body["errors"][0]["problem"]) == (422, "would be that of key 4.")
+    assert row(second).expires_at is None
 
 
 def test_a_revoked_key_is_refused_from_the_next_request_on(anna: Caller) -> None:

@@ -1,5 +1,7 @@
 """What holds for every route: repetitions, versions, parts of lists, ids. With a few routes of our own."""
 
+import random
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -143,6 +145,18 @@ def test_another_body_with_the_same_key_is_refused_and_another_persons_key_is_an
     assert len(yard.ids) == 2
 
 
+def test_a_request_with_a_query_of_any_length_is_known_again_and_one_with_another_query_is_another(
+    caller: Caller, yard: Yard
+) -> None:
+    def ask(query: str) -> Answer:
+        return caller.ask("POST", f"/v1/things?{query}", {"name": "one"}, {"Idempotency-Key": "k"})
+
+    # So random that it cannot be made short enough for an index.
+    long = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=6000))
+    assert [ask(query).status for query in (long, long, long + "a")] == [201, 201, 201]
+    assert len(yard.ids) == 2
+
+
 @pytest.mark.parametrize("key", [None, "", "x" * 256, "a\tb"])
 def test_what_makes_something_needs_a_key(caller: Caller, yard: Yard, key: str | None) -> None:
     answer = send(caller, key)
@@ -167,7 +181,8 @@ def test_a_request_whose_answer_was_lost_after_its_effect_is_answered_from_what_
 
 
 def test_of_two_requests_at_once_the_second_waits_its_turn(caller: Caller) -> None:
-    claim = idempotency.begin(asker(), "POST /api/v1/things", "k", b'{"name":"one"}')
+    route = idempotency.route_of("POST", "/api/v1/things", b"/api/v1/things?")
+    claim = idempotency.begin(asker(), route, "k", b'{"name":"one"}')
     answer = send(caller, "k")
     assert (answer.status, answer.headers["retry-after"]) == (409, "2")
     assert isinstance(claim, Claim)

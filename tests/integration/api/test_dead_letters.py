@@ -11,10 +11,13 @@ from botyard.accounts.records import TokenWanted
 from botyard.accounts.roles import Role
 from botyard.accounts.services import new_token
 from botyard.messages import letters
+from botyard.operations import Wanted, begin, work
 from botyard.operations.running import run
+from db.engine import get_sessions
+from db.models import AccessToken
 from tasks.operations import RUNNERS
 from tests.factories import TELEGRAM_ID, FakeTickets
-from tests.integration.api.callers import Caller, House, house
+from tests.integration.api.callers import Answer, Caller, House, house
 from tests.services import Services
 
 PLACE = "/v1/dead-letters"
@@ -100,12 +103,53 @@ def test_many_are_replayed_by_an_operation_that_takes_none_that_came_later(
     assert counted(clean, "dead_letters WHERE replayed_at IS NULL") == 2
 
 
+def test_those_that_cannot_be_replayed_keep_no_other_from_it(
+    acme: House, clean: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "SLICE_SECONDS", 0.0)
+    give_up(clean, acme, 3)
+    wanted = {"fingerprint": None, "what": None, "last": 10**9}
+    number = begin(Wanted(letters.REPLAY, acme.id, acme.bot.id, wanted, total=3))
+    clean.superuser("UPDATE bots SET removal_began = now()")
+    for _ in range(2):
+        assert run(number, RUNNERS), "one a slice"
+    clean.superuser("UPDATE bots SET removal_began = NULL")
+    assert [run(number, RUNNERS), run(number, RUNNERS)] == [True, False]
+    ended = clean.superuser("SELECT state, done, result FROM operations")
+    assert ended == [("done", 3, {"gone": 2, "replayed": 1})]
+
+
 def test_many_are_discarded_by_an_operation(manager: Caller, acme: House, clean: Services) -> None:
     give_up(clean, acme, 150)
     begun = manager.post(f"{PLACE}/discard", {"botId": f"bot_{acme.bot.id}"})
     run(int(begun.body["operationId"].removeprefix("op_")), RUNNERS)
     done = manager.get(f"/v1/operations/{begun.body['operationId']}").body
     assert (done["state"], done["result"], counted(clean, "dead_letters")) == ("done", {"discarded": 150}, 0)
+
+
+def test_a_discard_whose_answer_was_lost_is_answered_again_and_takes_none_that_came_later(
+    manager: Caller, acme: House, clean: Services
+) -> None:
+    give_up(clean, acme, 2)
+
+    def ask() -> Answer:
+        chosen = {"botId": f"bot_{acme.bot.id}"}
+        return manager.ask("POST", f"{PLACE}/discard", chosen, {"Idempotency-Key": "same"})
+
+    first = ask()
+    give_up(clean, acme, 1)
+    clean.superuser("UPDATE idempotency_keys SET state = 'running', status = NULL, answer = NULL")
+    assert ask().body == first.body
+    assert (first.body["outcomes"], counted(clean, "dead_letters")) == ({"discarded": 2}, 1)
+
+
+def test_a_letter_is_a_message_to_an_api_key(web: TestClient, acme: House, clean: Services) -> None:
+    (letter,) = give_up(clean, acme)
+    made = new_token(TokenWanted("key", "acme", Role.OWNER))
+    for scopes, status in ((["bots:read"], 403), (["bots:read", "messages:read"], 200)):
+        with get_sessions("system").begin() as session:
+            session.get_one(AccessToken, made.id).scopes = scopes
+        assert Caller(web, made.token).get(f"{PLACE}/{letter}").status == status
 
 
 def test_letters_are_out_of_reach_of_others(web: TestClient, acme: House, clean: Services, root: Caller) -> None:

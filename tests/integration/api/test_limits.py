@@ -6,7 +6,9 @@ import pytest
 import redis
 from starlette.testclient import TestClient
 
+from botyard.accounts.records import TokenWanted
 from botyard.accounts.roles import Role
+from botyard.accounts.services import new_token
 from botyard.web.front import build_app
 from tests.factories import TELEGRAM_ID
 from tests.integration.api.callers import Answer, Caller, house, superadmin
@@ -55,13 +57,29 @@ def test_each_key_has_its_own_quota_once_it_is_known(web: TestClient) -> None:
     assert statuses(asked(Caller(web), 2)) == [401, 429]
 
 
+def test_the_keys_of_a_person_have_no_more_together_than_twice_what_one_has(web: TestClient) -> None:
+    keys = [Caller(web, superadmin()) for _ in range(3)]
+    # The first request of each counts as the address'.
+    answers = [statuses(asked(key, 6)) for key in keys[:2]]
+    assert answers == [[404] * 6] * 2
+    assert statuses(asked(keys[2], 2)) == [404, 429]
+
+
+def test_whoever_acts_for_two_customers_counts_for_both(web: TestClient) -> None:
+    for number, name in enumerate(("one", "two")):
+        house(name, TELEGRAM_ID + number)
+    token = [new_token(TokenWanted("both", name, Role.VIEWER)).token for name in ("one", "two")][1]
+    policy = asked(Caller(web, token), 2)[1].headers["ratelimit-policy"]
+    assert policy.endswith('"customer";q=7;w=60, "customer-2";q=7;w=60')
+
+
 def test_a_customers_people_share_a_quota_beside_their_own(web: TestClient) -> None:
     tokens = house("one", TELEGRAM_ID).tokens
     anna, bert = Caller(web, tokens[Role.OWNER]), Caller(web, tokens[Role.VIEWER])
     assert statuses(asked(anna, 6)) == [404] * 6
     answers = asked(bert, 4)
     assert statuses(answers) == [404, 404, 404, 429]
-    assert answers[1].headers["ratelimit-policy"] == '"default";q=5;w=60, "customer";q=7;w=60'
+    assert answers[1].headers["ratelimit-policy"] == '"default";q=5;w=60, "keys";q=10;w=60, "customer";q=7;w=60'
     assert '"customer";r=1;' in answers[1].headers["ratelimit"]
     # What was refused counted against nobody: its own quota has as much left as before.
     assert '"default";r=3;' in answers[3].headers["ratelimit"]

@@ -1,21 +1,24 @@
 """Who acts for a customer, and the links with which they come."""
 
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 
-from botyard.accounts import invitations
+from botyard.accounts import invitations, people
 from botyard.accounts import members as members_service
 from botyard.accounts.access import actor_of
 from botyard.accounts.customers import add_customer
-from botyard.accounts.members import change_role
+from botyard.accounts.members import change_role, remove_member
 from botyard.accounts.roles import Role
+from botyard.accounts.services import revoke_token
 from botyard.errors import InputError
 from db.engine import get_sessions
 from db.models import AuditEntry, Invitation
@@ -184,6 +187,101 @@ def test_a_link_is_too_old_after_its_time(anna: Caller, links: str) -> None:
     assert redeemed(anna.web, code, name="ben").status == 422
 
 
+@pytest.mark.parametrize("how", ["removed", "demoted"])
+def test_nobody_comes_back_with_an_invitation_that_they_made(
+    anna: Caller, acme: int, links: str, members: str, how: str
+) -> None:
+    ben = add_person("ben", {acme: Role.OWNER})
+    caller = signed_in(anna.web, "ben")
+    by_ben, by_anna = (code_of(one.post(links, {"role": "owner"})) for one in (caller, anna))
+    if how == "removed":
+        assert anna.delete(f"{members}/per_{ben}").status == 204
+    else:
+        assert anna.patch(f"{members}/per_{ben}", {"role": "viewer"}).status == 200
+    assert [one["id"] for one in anna.get(links).body["items"]] == ["inv_2"]
+    assert caller.post("/v1/invitations/accept", {"code": by_ben}).status == 422
+    assert redeemed(anna.web, by_ben, name="carl").status == 422
+    assert redeemed(anna.web, by_anna, name="carl").status == 201
+
+
+def test_an_invitation_is_valid_as_long_as_whoever_made_it_may_make_it(anna: Caller, acme: int, links: str) -> None:
+    with get_sessions("system").begin() as session:
+        session.execute(text("UPDATE people SET superadmin = true"))
+    remove_member(None, acme, 1, None)
+    code = code_of(anna.post(links, {"role": "viewer"}))
+    assert Caller(anna.web).post("/v1/invitations/look", {"code": code}).status == 200
+    with get_sessions("system").begin() as session:
+        session.execute(text("UPDATE people SET superadmin = false"))
+    assert redeemed(anna.web, code, name="ben").status == 422
+
+
+@pytest.mark.parametrize("by", ["its person", "the operator"])
+def test_with_a_key_go_the_invitations_that_were_made_with_it(anna: Caller, links: str, by: str) -> None:
+    made = anna.post("/v1/keys", {"name": "one"}).body
+    code = code_of(Caller(anna.web, made["key"]).post(links, {"role": "viewer"}))
+    if by == "its person":
+        assert anna.delete(f"/v1/keys/{made['id']}").status == 204
+        assert anna.get(links).body["items"] == []
+    else:
+        revoke_token(int(made["id"].removeprefix("key_")))
+    assert redeemed(anna.web, code, name="ben").status == 422
+
+
+@pytest.mark.parametrize("limit", [{"scopes": ["account:write", "account:read"]}, {"expiresDays": 1}])
+def test_a_key_with_limits_gives_nobody_a_role(
+    anna: Caller, acme: int, links: str, members: str, limit: dict[str, Any]
+) -> None:
+    ben = add_person("ben", {acme: Role.MANAGER})
+    program = Caller(anna.web, anna.post("/v1/keys", {"name": "one"} | limit).body["key"])
+    answers = [program.post(links, {"role": "viewer"}), program.patch(f"{members}/per_{ben}", {"role": "owner"})]
+    assert [(one.status, one.body["errors"][0]["field"]) for one in answers] == [(422, "key")] * 2
+    assert program.patch(f"{members}/per_{ben}", {"role": "viewer"}).status == 200
+
+
+def test_somebody_who_accepts_two_links_at_once_is_a_member_once(
+    anna: Caller, acme: int, links: str, members: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, real = Barrier(2), members_service.join
+    ben = add_person("ben")
+    actor = actor_of(signed_in(anna.web, "ben").token)
+    codes = [code_of(anna.post(links, {"role": role})) for role in ("manager", "viewer")]
+
+    def joining(*given: Any) -> None:
+        # If the other one could come as far as this now, too, neither would see the other's membership.
+        with contextlib.suppress(BrokenBarrierError):
+            both.wait(0.7)
+        real(*given)
+
+    monkeypatch.setattr(invitations, "join", joining)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda code: invitations.accept(actor, code), codes)) == [acme] * 2
+    assert anna.get(f"{members}/per_{ben}").body["role"] == "manager"
+
+
+def test_who_changes_a_password_while_a_link_for_it_is_used_is_told_so(
+    anna: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del anna
+    both, by_link, by_hand = Barrier(2), invitations._person_of, people.give_password
+    link = invitations.password_link("anna")
+
+    def meeting(act: Callable[..., Any], *given: Any) -> Any:
+        # If both came as far as this, each would have locked what the other one waits for.
+        with contextlib.suppress(BrokenBarrierError):
+            both.wait(1.5)
+        return act(*given)
+
+    monkeypatch.setattr(invitations, "_person_of", partial(meeting, by_link))
+    monkeypatch.setattr(people, "give_password", partial(meeting, by_hand))
+    new = "candle orbit moss nineteen"
+    with ThreadPoolExecutor(2) as pool:
+        using = pool.submit(invitations.redeem, link.code, None, new, address="192.0.2.1", device=None)
+        changing = pool.submit(people.change_password, 1, PASSWORD, "candle orbit moss twenty")
+        ends = [one.exception(60) for one in (using, changing)]
+    refused = [one for one in ends if one is not None]
+    assert [type(one) for one in refused] == [InputError]
+
+
 def test_an_owner_of_another_customer_reaches_none_of_it(anna: Caller, links: str, members: str) -> None:
     made = anna.post(links, {"role": "viewer"})
     other = add_customer("other").id
@@ -202,6 +300,11 @@ def test_a_forgotten_password_is_set_by_a_link_which_ends_every_sign_in(anna: Ca
     first = invitations.password_link("anna")
     link = invitations.password_link("anna")
     assert redeemed(anna.web, first.code).status == 422
+    old = "candle orbit moss twenty"
+    assert anna.put("/v1/me/password", {"old": PASSWORD, "new": old}).status == 204
+    assert redeemed(anna.web, link.code).status == 422
+    anna = Caller(anna.web, sign_in(anna.web, "anna", old).body["accessToken"])
+    link = invitations.password_link("anna")
     assert anna.post("/v1/invitations/accept", {"code": link.code}).status == 422
     assert Caller(anna.web).post("/v1/invitations/look", {"code": link.code}).body["person"] == "anna"
     begun = redeemed(anna.web, link.code, password="candle orbit moss nineteen")

@@ -64,6 +64,17 @@ def test_a_request_that_is_repeated_begins_one_export(web: TestClient, acme: Hou
     assert len(manager.get("/v1/operations").body["items"]) == 1
 
 
+def test_what_was_answered_is_not_told_again_to_a_key_of_the_same_person_for_another_bot(
+    web: TestClient, acme: House
+) -> None:
+    manager, path = as_(web, acme, Role.MANAGER), f"/v1/bots/bot_{acme.bot.id}/exports"
+    assert manager.ask("POST", path, headers={"Idempotency-Key": "same"}).status == 202
+    made = new_token(TokenWanted(f"acme-{Role.MANAGER}", "acme", Role.MANAGER))
+    with get_sessions("system").begin() as session:
+        session.get_one(AccessToken, made.id).bots = [999]
+    assert Caller(web, made.token).ask("POST", path, headers={"Idempotency-Key": "same"}).status == 404
+
+
 def test_nobody_sees_or_ends_what_belongs_to_another(web: TestClient, acme: House, root: Caller) -> None:
     other = house("other", TELEGRAM_ID + 1)
     number = begin(Wanted("test", acme.id, acme.bot.id))
@@ -111,6 +122,8 @@ def test_the_list_goes_on_by_its_link_and_is_cut_by_filters(web: TestClient, acm
     for query, count in (("kind=b", 3), ("state=done", 1), (f"bot=bot_{acme.bot.id}", 5), ("bot=bot_999", 0)):
         assert len(viewer.get(f"/v1/operations?{query}").body["items"]) == count, query
     assert viewer.get("/v1/operations?state=odd").status == 422
+    assert viewer.get("/v1/operations?kind=%00").status == 422
+    assert as_(web, acme, Role.MANAGER).post("/v1/bots/bot_%00/exports").status == 404
 
 
 @pytest.fixture
@@ -153,7 +166,7 @@ def test_a_person_is_taken_away_and_then_forgotten(web: TestClient, acme: House,
     assert (done["state"], done["result"]["bots"]) == ("done", 1)
     assert str(ZELDA) not in str(done)
     assert manager.get(export).status == 404
-    assert clean.superuser("SELECT route FROM idempotency_keys WHERE route LIKE '%erasure'") == []
+    assert clean.superuser("SELECT route FROM idempotency_keys WHERE route LIKE '%erasure%'") == []
 
 
 def test_of_every_bot_they_are_forgotten_by_their_number(web: TestClient, acme: House) -> None:

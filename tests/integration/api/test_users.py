@@ -128,3 +128,8 @@ def test_people_are_out_of_reach_of_others(web: TestClient, acme: House) -> None
     assert viewer.patch(f"{place}/7", {"language": "ru"}).status == 403
     assert viewer.get(f"{place}/999").status == 404
     assert viewer.get(f"{place}/bot_7").status == 404
+
+
+@pytest.mark.parametrize("query", ["language=%00", "tag=a%00", "q=%00"])
+def test_what_no_text_can_contain_is_refused(operator: Caller, acme: House, query: str) -> None:
+    assert operator.get(f"/v1/bots/bot_{acme.bot.id}/users?{query}").status == 422

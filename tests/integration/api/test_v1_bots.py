@@ -196,6 +196,8 @@ def test_a_bot_waits_and_goes_on_when_an_operator_says_so(own: House, web: TestC
     before = operator.get(path_of(own)).body["version"]
     assert operator.post(f"{path_of(own)}/restart").body["version"] == before + 1
     assert as_(web, own, Role.VIEWER).post(f"{path_of(own)}/pause").status == 403
+    # By this a customer's bots are switched on again: it is said by nobody else.
+    assert operator.post(f"{path_of(own)}/off", {"reason": "its customer is suspended"}).status == 422
     assert operator.post(f"{path_of(own)}/reclaim").status == 403
     assert operator.post(f"{path_of(own)}/rotate-secret").status == 403
 

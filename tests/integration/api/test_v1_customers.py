@@ -14,7 +14,7 @@ from botyard.accounts.roles import Role
 from botyard.bots.connection import adding
 from botyard.errors import InputError, Stale
 from botyard.web.front import build_app
-from tasks.customers import finish_removals
+from tasks.customers import finish_removals, remove_customer
 from tests.factories import TELEGRAM_ID
 from tests.integration.api.callers import Caller, House, house, superadmin
 from tests.integration.api.telegram import SECRET, errands, telegram_bot
@@ -176,7 +176,10 @@ def test_what_is_kept_goes_when_its_time_is_over(root: Caller, clean: Services, 
     finish_removals.run()
     assert errands(valkey) == [("botyard.remove_bot", [own.bot.id, own.id])]
     clean.superuser(f"DELETE FROM bots WHERE id = {own.bot.id}")  # noqa: S608 - as the worker does in the end
+    valkey.delete("maintenance")
     finish_removals.run()
+    assert errands(valkey) == [("botyard.remove_customer", [own.id])]
+    remove_customer.run(own.id)
     assert root.get(path_of(own.id)).status == 404
     assert root.get(path_of(other.id)).body["status"] == "removing"
     for table in ("endpoints", "endpoint_messages"):
@@ -208,6 +211,28 @@ def test_nothing_is_kept_if_that_is_said(root: Caller, valkey: "redis.Redis") ->
     assert root.post(f"{path_of(own.id)}/restore").status == 422
     made = root.post("/v1/customers", {"username": "empty"}).body["id"]
     assert root.delete(f"/v1/customers/{made}?now=true").status == 200
+
+
+def test_what_was_told_to_a_customer_is_forgotten_by_a_worker(
+    root: Caller, clean: Services, valkey: "redis.Redis"
+) -> None:
+    made = root.post("/v1/customers", {"username": "empty"}).body["id"]
+    number = int(made.removeprefix("cus_"))
+    clean.superuser(
+        f"INSERT INTO endpoints (url, customer_id) VALUES ('https://hooks.example.org/', {number})",  # noqa: S608
+        "INSERT INTO endpoint_messages (endpoint_id, type, body, customer_id)"
+        " SELECT id, 'test', '{}', customer_id FROM endpoints, generate_series(1, 501)",
+        "INSERT INTO endpoint_attempts (message_id, customer_id, milliseconds)"
+        " SELECT id, customer_id, 1 FROM endpoint_messages",
+    )
+    going = root.delete(f"/v1/customers/{made}?now=true")
+    assert (going.status, going.body["state"]) == (202, "removing")
+    assert errands(valkey) == [("botyard.remove_customer", [number])]
+    assert clean.superuser("SELECT count(*) FROM endpoint_messages") == [(501,)]
+    remove_customer.run(number)
+    for table in ("endpoints", "endpoint_messages", "endpoint_attempts"):
+        assert clean.superuser(f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608
+    assert root.get(f"/v1/customers/{made}").status == 404
 
 
 def test_a_bot_of_a_kept_customer_is_refused_with_the_day_on_which_it_is_free(

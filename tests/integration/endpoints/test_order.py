@@ -10,12 +10,14 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
+from botyard.endpoints.claiming import any_due, claim
 from botyard.endpoints.managing import change_endpoint
 from botyard.endpoints.sending import Sender
 from botyard.endpoints.settled import Chosen, place_of_id, places, settled_events
 from botyard.endpoints.spreading import spread_events
 from botyard.errors import InputError
 from botyard.events import BotRestarted, BotStopped
+from db.migrate import number_anew
 from tests.factories import TELEGRAM_ID, make_bot
 from tests.integration.endpoints.receiver import Receiver, endpoint, happen, messages, send_all
 from tests.services import Services
@@ -140,22 +142,55 @@ async def test_an_endpoint_gets_what_it_wants_and_nothing_that_was_before_it(
     assert counted == {"/all": 4, "/types": 3, "/bot": 2}
 
 
-async def test_nothing_is_made_for_an_endpoint_that_is_off_or_whose_customer_is_suspended(
-    sender: Sender, receiver: Receiver, clean: Services
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [
+        ("UPDATE customers SET status = 'suspended'", "UPDATE customers SET status = 'active'"),
+        ("UPDATE customers SET removal_began = now()", "UPDATE customers SET removal_began = NULL"),
+    ],
+)
+async def test_nothing_is_made_for_an_endpoint_that_is_off_or_whose_customer_is_suspended_or_being_removed(
+    sender: Sender, receiver: Receiver, clean: Services, away: str, back: str
 ) -> None:
     bot = make_bot()
     number, _ = endpoint(receiver)
-    clean.superuser("UPDATE customers SET status = 'suspended'")
+    clean.superuser(away)
     happen(bot.id)
     await send_all(sender)
-    assert receiver.got == []
-    clean.superuser("UPDATE customers SET status = 'active'")
+    assert (receiver.got, messages(clean)) == ([], [])
+    clean.superuser(back)
+    spread_events()
+    clean.superuser(away)
+    assert (any_due(), claim(10)) == (False, []), "nor is what was made before sent"
+    clean.superuser(back)
     await send_all(sender)
     assert len(receiver.got) == 1, "it goes on where it was"
     change_endpoint(number, {"status": "disabled"})
     happen(bot.id)
     await send_all(sender)
     assert len(receiver.got) == 1
+
+
+async def test_what_was_restored_into_another_cluster_goes_on(
+    sender: Sender, receiver: Receiver, clean: Services
+) -> None:
+    bot = make_bot()
+    endpoint(receiver)
+    happen(bot.id)
+    await send_all(sender)
+    assert number_anew() is False
+    happen(bot.id)
+    clean.superuser(
+        "UPDATE events SET xid = xid + 1000000000", "UPDATE endpoints SET after_xid = after_xid + 1000000000"
+    )
+    await send_all(sender)
+    assert len(receiver.got) == 1, "numbers of another cluster never come"
+    assert [number_anew(), number_anew()] == [True, False]
+    happen(bot.id)
+    await send_all(sender)
+    numbers = clean.superuser("SELECT event_id FROM endpoint_messages ORDER BY id")
+    assert numbers == clean.superuser("SELECT id FROM events ORDER BY id")
+    assert (len(numbers), len(receiver.got)) == (3, 3)
 
 
 def test_a_place_is_found_by_an_event_of_ones_own_only(clean: Services) -> None:

@@ -17,6 +17,8 @@ from botyard.endpoints.sending import Sender, seconds_of
 from botyard.endpoints.spreading import spread_events
 from botyard.errors import InputError
 from botyard.vault.resealing import rotate
+from db.engine import get_sessions
+from db.models import Endpoint
 from tests.factories import TELEGRAM_ID, make_bot, until
 from tests.integration.endpoints.receiver import Receiver, endpoint, happen, make_due, messages, send_all
 from tests.integration.test_keys import new_key
@@ -322,6 +324,24 @@ async def test_what_was_missed_is_recovered_and_nothing_is_sent_twice(
     told = [got.verified(secret)["data"]["id"] for got in receiver.got]
     assert len(told) == len(set(told)) == 4
     assert messages(clean) == [("delivered", 1)] * 4
+
+
+async def test_a_recovery_holds_no_messages_while_it_waits_for_whoever_removes_their_endpoint(
+    receiver: Receiver, clean: Services
+) -> None:
+    bot = make_bot()
+    number, _ = endpoint(receiver)
+    began = datetime.now(UTC)
+    happen(bot.id)
+    spread_events()
+    clean.superuser("UPDATE endpoint_messages SET state = 'failed'")
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with get_sessions("system").begin() as removing:
+        removing.get(Endpoint, number, with_for_update={"key_share": True})
+        recovery = asyncio.create_task(asyncio.to_thread(recover, number, began))
+        await until(lambda: bool(clean.superuser(waits)), 30)
+        assert clean.superuser("SELECT state FROM endpoint_messages FOR UPDATE NOWAIT") == [("failed",)]
+    assert await recovery == 1
 
 
 async def test_nobody_learns_what_is_inside_from_an_address_that_was_closed_later(

@@ -87,7 +87,7 @@ class Plot:
         self.row("conversations", "chat", f"b77:{who}", {"data": {"name": name}}, 1)
         self.row("outbox", private, None, None, None, 3, "sendMessage", {"chat_id": who, "text": "later"}, "queued")
         self.row("jobs", f"job-{who}", private, "m:remind", {"to": who}, who, who, private, {"at": "2026-12-01"})
-        self.row("keyboards", f"k-{who % 1000}", {"1": {"buyer": who}})
+        self.row("keyboards", f"k-{who % 1000}", {"1": {"buyer_id": who}})
         self.row("events", "chat.unreachable", f"chat:{who}", "telegram", {"reason": "blocked"})
 
 

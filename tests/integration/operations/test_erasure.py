@@ -86,7 +86,7 @@ def shared(plot: Plot) -> None:
     plot.row("inbox", plot.bot.telegram_id, 500, str(GROUP), "message", reply, "done", "now")
     plot.row("messages", str(GROUP), "in", "message", 500, 500, None, "I agree with @zelda_q")
     memory = {
-        "data": {"seen": [OTTO, ZELDA], "scores": {str(OTTO): 5, str(ZELDA): 7}, "winner": ZELDA, "by": user(ZELDA)},
+        "data": {"seen": [OTTO, ZELDA], "scores": {str(OTTO): 5, str(ZELDA): 7}, "winner_id": ZELDA, "by": user(ZELDA)},
         "talks": {"quiz": [[[GROUP, OTTO], 1], [[GROUP, ZELDA], 2]]},
     }
     plot.row("conversations", "chat", str(GROUP), memory, 3)
@@ -167,7 +167,7 @@ def test_what_is_shared_keeps_the_part_of_others(bot: ServedBot, clean: Services
     (group,) = clean.superuser(f"SELECT state, version FROM conversations WHERE key = '{GROUP}'")
     assert group == (
         {
-            "data": {"seen": [OTTO], "scores": {str(OTTO): 5}, "winner": 0,
+            "data": {"seen": [OTTO], "scores": {str(OTTO): 5}, "winner_id": 0,
                      "by": {"is_bot": False, "id": 0, "first_name": ""}},
             "talks": {"quiz": [[[GROUP, OTTO], 1]]},
         }, 4,
@@ -265,6 +265,89 @@ def test_files_that_tell_of_them_are_taken_away_and_one_that_is_still_read_is_no
     store.open(needed).close()
 
 
+def test_an_export_that_runs_meanwhile_is_waited_for_and_its_file_goes(
+    bot: ServedBot, clean: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows a moment at which there was something of them."""
+    store = operations_store_of(get_settings())
+    name = store.put(b"of an earlier moment").name
+    clean.superuser(
+        "INSERT INTO operations (id, customer_id, bot_id, actor, kind, request, state, started_at, runs_until)"
+        f" VALUES (900, 1, {bot.id}, 'x', '{EXPORT_BOT}', '{{}}', 'running', now(), now() + interval '1 hour')"
+    )
+    monkeypatch.setattr(work, "SLICE_SECONDS", 0.0)
+    number = begin(erasing(1, None, ZELDA))
+    for _ in range(60):
+        run(number, {ERASE_PERSON: Runner(erase_person)})
+    assert [row.state for row in [operation(number)] if row] == ["queued"]
+    clean.superuser(
+        f"""UPDATE operations SET state = 'done', finished_at = now(), result = '{{"file": "{name}"}}' WHERE id = 900"""
+    )
+    while run(number, {ERASE_PERSON: Runner(erase_person)}):
+        pass
+    assert [row.state for row in [operation(number)] if row] == ["done"]
+    with pytest.raises(MediaGone):
+        store.open(name)
+
+
+def test_redis_is_looked_through_once_for_all_bots(bot: ServedBot, valkey: "Redis") -> None:
+    make_bot(TELEGRAM_ID + 1)
+
+    def looked() -> int:
+        return int(valkey.info("commandstats").get("cmdstat_scan", {"calls": 0})["calls"])
+
+    before = looked()
+    run(begin(erasing(bot.customer_id, None, ZELDA)), {ERASE_PERSON: Runner(erase_person)})
+    assert looked() == before + 1
+
+
+def test_what_is_written_while_they_are_looked_for_is_kept(
+    bot: ServedBot, clean: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = rows._settle
+
+    def overtaken(connection: Any, person: Any, step: Any, found: dict[str, Any]) -> Any:
+        if step[0].table == "conversations" and found["key"] == str(GROUP):
+            news = json.dumps({"data": {"seen": [OTTO, ZELDA], "new": 1}})
+            clean.superuser(f"UPDATE conversations SET state = '{news}', version = 8 WHERE key = '{GROUP}'")
+        return settle(connection, person, step, found)
+
+    monkeypatch.setattr(rows, "_settle", overtaken)
+    erase(bot)
+    assert clean.superuser(f"SELECT state, version FROM conversations WHERE key = '{GROUP}'") == [
+        ({"data": {"seen": [OTTO], "new": 1}}, 9)
+    ]
+
+
+def test_what_their_update_sent_to_others_stays(bot: ServedBot, clean: Services) -> None:
+    """As a broadcast that they began."""
+    plot, told = Plot(clean, bot), {"chat_id": OTTO, "text": "Sale, says @zelda_q"}
+    plot.row("outbox", str(OTTO), bot.telegram_id, 200, 2, 3, "sendMessage", told, "sent")
+    ((sent,),) = clean.superuser("SELECT max(id) FROM outbox")
+    plot.row("messages", str(OTTO), "out", "sendMessage", 60, None, sent, told["text"])
+    erase(bot)
+    ((params,),) = clean.superuser(f"SELECT params FROM outbox WHERE id = {sent}")
+    assert params == {**told, "text": "Sale, says @***"}
+    assert clean.superuser(f"SELECT text FROM messages WHERE outbox_id = {sent}") == [("Sale, says @***",)]
+
+
+def test_what_only_looks_like_them_stays_and_so_does_what_is_another_customers(bot: ServedBot, clean: Services) -> None:
+    of_customer(clean, bot)
+    foreign = make_bot(TELEGRAM_ID + 2, customer_id=add_customer("other").id)
+    answer = json.dumps({"botId": f"bot_{foreign.id}", "userId": str(ZELDA)})
+    clean.superuser(
+        "INSERT INTO endpoint_messages (customer_id, endpoint_id, type, body)"
+        f""" VALUES (1, 1, 'message.received', '{{"userId": "{ZELDA}0"}}')""",
+        "INSERT INTO idempotency_keys (person_id, route, key, digest, state, running_until, answer) VALUES"
+        f" (7, 'POST /api/v1/bots/bot_{foreign.id}/users/{ZELDA}/erasure', 'k', '', 'done', now(), '{answer}'),"
+        f" (7, 'POST /api/v1/bots/bot_{bot.id}/users/{ZELDA}0/erasure', 'k', '', 'done', now(), '{{}}')",
+    )
+    erase(bot)
+    assert len(clean.superuser(f"SELECT id FROM endpoint_messages WHERE body ~ '{ZELDA}0'")) == 1
+    kept = clean.superuser(f"SELECT answer::text FROM idempotency_keys WHERE route ~ '{ZELDA}' ORDER BY 1")
+    assert sorted(json.loads(one)["userId"] if "userId" in one else one for (one,) in kept) == [str(ZELDA), "{}"]
+
+
 def test_a_group_is_no_person(bot: ServedBot) -> None:
     with pytest.raises(InputError):
         erasing(1, bot.id, GROUP)
@@ -279,7 +362,19 @@ def test_a_group_is_no_person(bot: ServedBot) -> None:
         ({"id": 7001, "is_bot": False, "first_name": "Ann"}, {"is_bot": False, "id": 0, "first_name": ""}),
         ({"id": 7001, "price": 5}, {"id": 0, "price": 5}),
         ({"7001": 1, "7002": 2}, {"7002": 2}),
-        ([7001, 7002, "7001", True, 1.5], [7002, True, 1.5]),
+        ([7001, 7002, "7001"], [7002]),
+        (
+            {"ann_b": 1, "balance": 7001, "date": 7001, "paid": 7001},
+            {"ann_b": 1, "balance": 7001, "date": 7001, "paid": 7001},
+        ),
+        ({"chat_id": 7001, "ownerId": 7001, "message_id": 7001}, {"chat_id": 0, "ownerId": 0, "message_id": 7001}),
+        (
+            {"callback_data": "ann_b", "method": "Ann_b", "plan": "ann_b"},
+            {"callback_data": "ann_b", "method": "Ann_b", "plan": "ann_b"},
+        ),
+        ({"!": "ann_b", "of": [7001, "x"]}, {"!": "ann_b", "of": [7001, "x"]}),
+        ({"!": "dict", "of": [[7001, 1], [5, 7001]]}, {"!": "dict", "of": [[5, 7001]]}),
+        ({"plan": "for @ann_b", "text": "ann_b?"}, {"plan": "for @***", "text": "***?"}),
         ({"userId": "7001", "firstName": "Ann", "tags": []}, {"userId": "0"}),
         ({"user_id": 7001, "phone_number": "+1"}, {"phone_number": "", "first_name": "", "user_id": 0}),
     ],

@@ -1,18 +1,22 @@
 """Operations: one worker at a time, from where the last one stopped, and an end that is told in words."""
 # ruff: noqa: S608 - statements with our own numbers
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from redis import Redis
+from sqlalchemy import text
 
 from botyard.errors import InputError, TransientError
 from botyard.operations import Cancelled, Lost, PutOff, Runner, TooMany, Wanted, Work, begin, work
 from botyard.operations.ending import cancel
 from botyard.operations.running import forget_old, run, waiting
 from botyard.sync import get_sync
-from db.engine import get_sessions
+from db.engine import get_engine, get_sessions
 from db.models import Operation
 from tasks.operations import RUNNERS, resume_operations, run_operation
 from tests.services import Services
@@ -41,6 +45,15 @@ def ran(number: int, does: Run, *, whole: bool = False) -> bool:
 
 def begun(**request: Any) -> int:
     return begin(Wanted("test", 1, 31, request, total=4))
+
+
+def at_locks(clean: Services, count: int, seconds: float) -> bool:
+    """Whether so many come to wait for locks until then."""
+    ends = time.monotonic() + seconds
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    while not (found := clean.superuser(query) == [(count,)]) and time.monotonic() < ends:
+        time.sleep(0.01)
+    return found
 
 
 def dies(number: int, clean: Services, *, done: int = 0) -> None:
@@ -166,6 +179,50 @@ def test_what_kills_its_worker_three_times_at_the_same_place_is_given_up(clean: 
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_who_begins_anew_and_dies_at_the_same_place_is_given_up_too(clean: Services, *, whole: bool) -> None:
+    number = begun()
+
+    def part(work: Work) -> dict[str, Any]:
+        work.advance(1)
+        work.advance(2)
+        raise SystemExit
+
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            ran(number, part, whole=whole)
+        clean.superuser("UPDATE operations SET runs_until = now() - interval '1 s'")
+    ran(number, lambda _: pytest.fail("it is started again"), whole=whole)
+    assert (row(number).state, row(number).done) == ("failed", 2)
+
+
+def test_what_is_stopped_three_times_at_the_same_place_is_given_up() -> None:
+    number = begun()
+    assert [ran(number, fails_with(SoftTimeLimitExceeded())) for _ in range(3)] == [True] * 3
+    ran(number, lambda _: pytest.fail("it is started again"))
+    assert row(number).state == "failed"
+
+
+def test_an_end_waits_for_a_renewal_that_is_under_way(clean: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "_RENEW_SECONDS", 0.01)
+    number = begun()
+
+    def does(_: Work) -> dict[str, Any]:
+        held.execute(text("SELECT 1 FROM operations WHERE id = :id FOR UPDATE"), {"id": number})
+        assert at_locks(clean, 1, 30)
+        threading.Thread(target=lets_go).start()
+        return {"made": 1}
+
+    def lets_go() -> None:
+        # An end that did not wait for the renewal stands behind it now.
+        at_locks(clean, 2, 0.5)
+        held.rollback()
+
+    with get_engine("system").connect() as held:
+        ran(number, does)
+    assert (row(number).state, row(number).result) == ("done", {"made": 1})
+
+
 def test_a_slice_ends_where_progress_is_kept_and_the_rest_goes_on_behind_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -285,6 +342,28 @@ def test_after_thirty_days_nothing_is_left_of_it(clean: Services) -> None:
     clean.superuser(f"UPDATE operations SET finished_at = now() - interval '31 days' WHERE id = {old}")
     assert forget_old() == 1
     assert row(young).state == "done"
+
+
+def test_what_a_runner_keeps_for_itself_is_not_in_its_result(clean: Services) -> None:
+    given_back, given_up = begun(), begun()
+
+    def keeps(work: Work) -> dict[str, Any]:
+        work.report = {"made": 1, "private": {"after": 7}}
+        work.advance(1)
+        return work.report
+
+    ran(given_back, keeps)
+
+    def is_killed(work: Work) -> dict[str, Any]:
+        raise SystemExit(keeps(work))
+
+    with pytest.raises(SystemExit):
+        ran(given_up, is_killed)
+    clean.superuser("UPDATE operations SET runs_until = now() - interval '1 s', tries = 3 WHERE state = 'running'")
+    ran(given_up, lambda _: pytest.fail("it is started again"))
+    assert [(row(number).state, row(number).result) for number in (given_back, given_up)] == [
+        ("done", {"made": 1}), ("failed", {"made": 1}),
+    ]  # fmt: skip
 
 
 def test_that_it_was_wanted_is_recorded_and_its_progress_is_not(clean: Services) -> None:

@@ -4,15 +4,19 @@ Both are looked at when somebody reads it, and so only for those who were let in
 """
 
 import asyncio
-from typing import Final
+from http import HTTPStatus
+from typing import IO, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DEPTH: Final = 32
 SECONDS: Final = 10.0
 _BYTES_A_SECOND: Final = 16 * 1024
+_WRITTEN_AT_ONCE: Final = 256 * 1024
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _OTHERS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -77,6 +81,32 @@ class _Body:
         if not self._json:
             self._until += len(message.get("body", b"")) / _BYTES_A_SECOND
         return message
+
+
+async def receive_file(request: Request, content: IO[bytes], most: int, says: str) -> None:
+    """Write a body down as it comes, in a thread: the disk may be slow, and others are served meanwhile.
+
+    Args:
+        request: whose body.
+        content: where to; it is at its beginning afterwards.
+        most: how many bytes it may have.
+        says: what is answered if it has more.
+
+    Raises:
+        HTTPException: it has more.
+    """
+    size, parts, held = 0, [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, says)
+        parts.append(piece)
+        held += len(piece)
+        if held >= _WRITTEN_AT_ONCE:
+            await run_in_threadpool(content.writelines, parts)
+            parts, held = [], 0
+    await run_in_threadpool(content.writelines, parts)
+    content.seek(0)
 
 
 def is_json(content_type: str) -> bool:

@@ -27,6 +27,8 @@ from botyard.web.api.problems import problem
 log = structlog.get_logger(__name__)
 
 _WINDOW: Final = 60
+_KEYS_TOGETHER: Final = 2
+"""So many times the quota of one is what all API keys of a person have."""
 _REMEMBERED: Final = 10_000
 _ANSWERS_WITHIN: Final = 0.5
 _LEFT_ALONE: Final = 1.0
@@ -125,11 +127,18 @@ class Rates:
                 self._known.popitem(last=False)
 
     def _quotas_of(self, actor: Actor) -> tuple[Quota, ...]:
-        who = f"person:{actor.person_id}" if actor.key_id is None else f"key:{actor.key_id}"
-        own = Quota("default", who, self._each)
-        if actor.superadmin or len(actor.customers) != 1:
-            return (own,)
-        return (own, Quota("customer", f"customer:{actor.customers[0]}", self._customer))
+        if actor.key_id is None:
+            own = [Quota("default", f"person:{actor.person_id}", self._each)]
+        else:
+            # Counted apart from the person who is signed in: busy keys shall not shut them out.
+            together = Quota("keys", f"keys:{actor.person_id}", _KEYS_TOGETHER * self._each)
+            own = [Quota("default", f"key:{actor.key_id}", self._each), together]
+        if actor.superadmin:
+            return tuple(own)
+        names = ("customer", "customer-2", "customer-3")
+        # More of them would make each request dear to count.
+        served = zip(names, sorted(actor.customers), strict=False)
+        return (*own, *(Quota(name, f"customer:{number}", self._customer) for name, number in served))
 
     async def _count(self, quotas: list[Quota]) -> tuple[bool, list[Room]]:
         redis = getattr(self._state, "redis", None)

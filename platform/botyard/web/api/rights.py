@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 
-from botyard.accounts.access import Actor, Suspended, actor_of, in_scope, superadmin_only
+from botyard.accounts.access import Actor, OutOfScope, Suspended, actor_of, in_scope, superadmin_only
 from botyard.accounts.idempotency import Again
 from botyard.accounts.roles import Role
 from botyard.accounts.scopes import Scope
@@ -61,7 +61,10 @@ class Creates:
 
 
 def needs(who: Need | Role, scope: Scope | None = None) -> Callable[[Endpoint], Endpoint]:
-    """Say of an endpoint what it needs. Only what is open to all, and the source's own paths, need no scope."""
+    """Say of an endpoint what it needs. Only what is open to all, and the source's own paths, need no scope.
+
+    Those paths are closed to keys that are limited to scopes or bots.
+    """
 
     def mark(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _NEEDS, Needs(who, scope))
@@ -116,6 +119,9 @@ def let_in(request: Request, needed: Needs, *, of_an_object: bool) -> Actor | No
     if actor.roles and not actor.customers and not actor.superadmin:
         raise Suspended
     in_scope(actor, needed.scope)
+    if needed.scope is None and (actor.scopes is not None or actor.bots is not None):
+        # The older paths are about whole customers, and belong to no scope.
+        raise OutOfScope(Scope.ACCOUNT_WRITE)
     return actor
 
 

@@ -55,6 +55,12 @@ class Route(APIRoute):
         return handle
 
 
+def route_of(request: Request) -> str:
+    """By what a request is known when it is repeated."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    return idempotency.route_of(request.method, request.url.path, raw + b"?" + request.scope["query_string"])
+
+
 def _json_only(request: Request) -> None:
     headers = request.headers
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
@@ -77,13 +83,16 @@ def _unless_known(request: Request, response: Response) -> Response:
 
 async def _once(creates: Creates, actor: Actor, request: Request, inner: Serve) -> Response:
     key = idempotency.fit_key(request.headers.get("idempotency-key"))
-    route = f"{request.method} {request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
-    found = await run_in_threadpool(idempotency.begin, actor.person_id, route, key, await request.body())
+    body = await request.body()
+    found = await run_in_threadpool(idempotency.begin, actor.person_id, route_of(request), key, body)
     if isinstance(found, Answer):
+        if found.made is not None:
+            # Whoever may not see it any more, or not with this API key, is refused by that.
+            await run_in_threadpool(creates.again, actor, **found.made)
         return _given_again(found)
     if isinstance(found, Made):
-        body = jsonable_encoder(await run_in_threadpool(creates.again, actor, **found.what))
-        return _given_again(Answer(creates.status, {}, body))
+        shown = jsonable_encoder(await run_in_threadpool(creates.again, actor, **found.what))
+        return _given_again(Answer(creates.status, {}, shown))
     return await _first(creates, request, inner, found)
 
 

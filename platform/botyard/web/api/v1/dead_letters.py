@@ -1,10 +1,13 @@
 """``/api/v1/dead-letters``: updates and sends that were given up."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
+from botyard.accounts.access import Actor, in_scope
+from botyard.accounts.operations import operation_for
 from botyard.accounts.roles import Role
 from botyard.accounts.scopes import Scope
 from botyard.bots.dead_letters import Group, Letter, Selection
@@ -14,7 +17,6 @@ from botyard.telemetry.redaction import redact
 from botyard.web.api.ids import (
     BotId,
     DeadLetterId,
-    OperationId,
     ShownBotId,
     ShownDeadLetterId,
     ShownOperationId,
@@ -142,8 +144,12 @@ class LettersDone(Shown):
     operation_id: ShownOperationId | None = Field(description="What goes on with them, if they are many.")
 
 
-def _again(_: Any, operation: OperationId) -> LettersDone:
-    return LettersDone(dry_run=False, count=0, outcomes={}, operation_id=operation)
+def _again(actor: Actor, operation: int | None = None, discarded: int = 0, bots: Sequence[int] = ()) -> LettersDone:
+    if operation is not None:
+        count = operation_for(actor, operation).total or 0
+        return LettersDone(dry_run=False, count=count, outcomes={}, operation_id=operation)
+    letters.check_discarded(actor, bots)
+    return LettersDone(dry_run=False, count=discarded, outcomes={"discarded": discarded}, operation_id=None)
 
 
 DryRun = Annotated[bool, Query(alias="dryRun", description="Only say how many that would be.")]
@@ -175,7 +181,11 @@ def list_groups(actor: SignedIn, *, bot: OfBot = None, what: OfWhat = None, reas
 @router.get("/{letter}")
 @needs(Role.OPERATOR, Scope.BOTS_READ)
 def show_letter(actor: SignedIn, letter: DeadLetterId, response: Response) -> LetterInFull:
-    """One of them in full: with the traceback, and the update or the call."""
+    """One of them in full: with the traceback, and the update or the call.
+
+    It is a message: an API key needs the scope `messages:read`, too.
+    """
+    in_scope(actor, Scope.MESSAGES_READ)
     found, bot = letters.letter_for(actor, letter, needs=Role.OPERATOR)
     version = 1 if found.replayed_at is None else 2
     return tagged(response, version, LetterInFull.of(found, bot.id))

@@ -1,10 +1,9 @@
 """``/api/v1/bots/{bot}/files``: files that are uploaded to be sent. Nothing is given back from here."""
 
 import tempfile
-from http import HTTPStatus
-from typing import IO, Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +14,7 @@ from botyard.media.store import store_of
 from botyard.messages.uploads import LARGEST, Referred, upload
 from botyard.settings import get_settings
 from botyard.vault.keys import keyring
+from botyard.web.api.bodies import receive_file
 from botyard.web.api.ids import BotId
 from botyard.web.api.rights import SignedIn, needs
 from botyard.web.api.routes import Route
@@ -69,19 +69,9 @@ async def upload_file(
     settings = get_settings()
     kind = request.headers.get("content-type", "application/octet-stream")
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as content:
-        await _received(request, content, min(LARGEST, settings.media_max_bytes))
+        most = min(LARGEST, settings.media_max_bytes)
+        await receive_file(request, content, most, f"A file has at most {most} bytes.")
         kept = await run_in_threadpool(
             upload, store_of(settings), keyring(), settings.media_keep_hours, found.id, content, name, kind
         )
     return FileShown.of(kept)
-
-
-async def _received(request: Request, content: IO[bytes], most: int) -> None:
-    """The body, written down as it comes, and no more of it than there may be."""
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A file has at most {most} bytes.")
-        content.write(piece)
-    content.seek(0)

@@ -2,7 +2,7 @@
 
 import tempfile
 from http import HTTPStatus
-from typing import IO, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
@@ -15,10 +15,10 @@ from botyard.accounts.idempotency import Answer, Made
 from botyard.accounts.roles import Role
 from botyard.accounts.scopes import Scope
 from botyard.importing.operation import LARGEST, begin_import, keep_file
-from botyard.web.api.bodies import is_json
+from botyard.web.api.bodies import is_json, receive_file
 from botyard.web.api.ids import BotId
 from botyard.web.api.rights import SignedIn, needs
-from botyard.web.api.routes import Route
+from botyard.web.api.routes import Route, route_of
 from botyard.web.api.v1.operations import OperationShown, begun
 from db.claims import Claim, serving
 
@@ -56,11 +56,10 @@ async def import_people(
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send it as one of: {', '.join(_TYPES)}.")
     key = idempotency.fit_key(request.headers.get("idempotency-key"))
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as content:
-        await _received(request, content)
+        await receive_file(request, content, LARGEST, f"A file has at most {LARGEST >> 20} MiB.")
         file = await run_in_threadpool(keep_file, content)
-    route = f"{request.method} {request.url.path}?{request.url.query}"
     # The content has a name of its own: whether it is the same as before is told by that.
-    claim = await run_in_threadpool(idempotency.begin, actor.person_id, route, key, file.encode())
+    claim = await run_in_threadpool(idempotency.begin, actor.person_id, route_of(request), key, file.encode())
     return await run_in_threadpool(
         _once, claim, actor, (found.customer_id, found.id, file), dry=dry_run, overwrite=overwrite
     )
@@ -84,14 +83,3 @@ def _once(
         raise
     idempotency.keep(claim, Answer(HTTPStatus.ACCEPTED, {}, body))
     return JSONResponse(body, HTTPStatus.ACCEPTED)
-
-
-async def _received(request: Request, content: IO[bytes]) -> None:
-    """The body, written down as it comes, and no more of it than there may be."""
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > LARGEST:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A file has at most {LARGEST >> 20} MiB.")
-        content.write(piece)
-    content.seek(0)

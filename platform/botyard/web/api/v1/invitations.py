@@ -105,7 +105,10 @@ def _accepted(actor: Actor, customer: int) -> Accepted:
 def invite(
     actor: SignedIn, customer: CustomerId, wanted: InvitationWanted, request: Request, response: Response
 ) -> InvitationMade:
-    """Make a link with which one person becomes a member; it is valid for 72 hours."""
+    """Make a link with which one person becomes a member; it is valid for 72 hours.
+
+    Not with a key that has scopes, bots or an end: the member could do more than it, and for longer.
+    """
     customer_for(actor, customer, needs=Role.OWNER)
     made: NewLink = invitations.invite(actor, customer, Role.named(wanted.role))
     response.headers["Cache-Control"] = "no-store"

@@ -123,7 +123,7 @@ def show_key(actor: SignedIn, key: KeyId) -> KeyShown:
 @needs(Need.SIGNED_IN, Scope.KEYS_WRITE)
 @creates(_again, secret=True)
 def rotate_key(actor: SignedIn, key: KeyId, rotation: Rotation, response: Response) -> KeyMade:
-    """Make another key with the same limits; the old one is valid for a while more."""
+    """Make another key with the same limits; the old one is valid for a while more, and is not rotated again."""
     overlap = timedelta(seconds=rotation.overlap_seconds)
     made = keys.rotate_key(actor, key, overlap=overlap, expires_at=keys.expiry(rotation.expires_days))
     return _made(response, made)

@@ -70,7 +70,10 @@ def show_member(actor: SignedIn, customer: CustomerId, person: PersonId, respons
 def change_role(
     actor: SignedIn, customer: CustomerId, person: PersonId, new: NewRole, response: Response, expected: Expected
 ) -> MemberShown:
-    """Let somebody act as something else. The last owner stays one, but for a superadmin."""
+    """Let somebody act as something else. The last owner stays one, but for a superadmin.
+
+    A higher role is not given with a key that has scopes, bots or an end.
+    """
     customer_for(actor, customer, needs=Role.OWNER)
     members.change_role(actor, customer, person, Role.named(new.role), expected)
     return _tagged(response, members.member_of(customer, person))
@@ -79,7 +82,10 @@ def change_role(
 @router.delete("/{person}", status_code=204)
 @needs(Role.OWNER, Scope.ACCOUNT_WRITE)
 def remove_member(actor: SignedIn, customer: CustomerId, person: PersonId, expected: Expected) -> None:
-    """Let somebody act for a customer no more; their API keys for it are revoked. The last owner stays, as above."""
+    """Let somebody act for a customer no more; their API keys for it are revoked. The last owner stays, as above.
+
+    Invitations that they made and that are still open are withdrawn.
+    """
     customer_for(actor, customer, needs=Role.OWNER)
     members.remove_member(actor, customer, person, expected)
 

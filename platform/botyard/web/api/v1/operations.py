@@ -81,7 +81,7 @@ def list_operations(
     *,
     customer: Annotated[CustomerId | None, Query(description="Of this customer only.")] = None,
     bot: Annotated[BotId | None, Query(description="Of this bot only.")] = None,
-    kind: Annotated[str | None, Query(max_length=64, description="Of this kind only.")] = None,
+    kind: Annotated[str | None, Query(max_length=64, pattern="^[^\\x00]*$", description="Of this kind only.")] = None,
     state: Annotated[State | None, Query(description="In this state only.")] = None,
 ) -> Page[OperationShown]:
     """Operations, the latest first; each is kept for thirty days after its end."""

@@ -92,8 +92,12 @@ def list_users(
     bot: BotId,
     asked: PageAsked,
     *,
-    tag: Annotated[str | None, Query(max_length=LONGEST_TAG, description="Who has this tag.")] = None,
-    language: Annotated[str | None, Query(max_length=35, description="Whose language is this one.")] = None,
+    tag: Annotated[
+        str | None, Query(max_length=LONGEST_TAG, pattern="^[^\\x00]*$", description="Who has this tag.")
+    ] = None,
+    language: Annotated[
+        str | None, Query(max_length=35, pattern="^[^\\x00]*$", description="Whose language is this one.")
+    ] = None,
     blocked: Annotated[bool | None, Query(description="Who can, or cannot, be written to.")] = None,
     seen_since: Annotated[GivenTime | None, Query(alias="seenSince", description="Who was there since.")] = None,
     q: Annotated[
