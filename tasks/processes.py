@@ -22,6 +22,7 @@ from botyard.delivery.calls import ApiClient
 from botyard.delivery.outbox import bots_with_due_rows, revive_forgotten
 from botyard.delivery.slice import SendingSlice
 from botyard.delivery.unanswered import answer_unanswered
+from botyard.errors import InputError
 from botyard.hosting import Host
 from botyard.jobs.firing import fire_due
 from botyard.mailbox.clock import Clock, sweep_once
@@ -36,6 +37,7 @@ from botyard.processing.retention import prune, prune_media
 from botyard.processing.slice import Slice, Tools
 from botyard.settings import get_settings
 from botyard.sync import get_sync
+from botyard.telegram.loading import find_kind, installed_kinds
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, forget_connections
 from tasks.loops import LoopThread, SlotLoops
@@ -185,6 +187,12 @@ def worker_process(*, slots: bool = False) -> WorkerProcess:
 
 def _before_fork(**_: Any) -> None:
     """What was imported so far is shared with the children: the collector must not touch, and so copy, its pages."""
+    if get_settings().environment == "development":
+        # While code is edited: a child that loads it at its first update would find what cannot run yet, though the
+        # others still run what was there before.
+        for name in installed_kinds():
+            with contextlib.suppress(InputError):
+                find_kind(name)
     gc.collect()
     gc.freeze()
 

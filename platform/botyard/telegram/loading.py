@@ -111,6 +111,11 @@ def _built_by(kind: Kind, make_bot: MakeBot, given: Given) -> YardApplication:
     return application
 
 
+def installed_kinds() -> list[str]:
+    """The names of the kinds that are installed."""
+    return sorted(entry_points(group="botyard.bots").names)
+
+
 def find_kind(name: str) -> Kind | Script:
     """A kind by its entry point in the group ``botyard.bots``, by ``package.module:function``, or by a script's path.
 
@@ -131,7 +136,7 @@ def find_kind(name: str) -> Kind | Script:
     except (Exception, SystemExit) as error:
         # SystemExit too: one bot that misses its key must not end the process in which others live.
         raise unusable(f"{name} cannot be loaded", error) from error
-    known = ", ".join(sorted(entry_points(group="botyard.bots").names))
+    known = ", ".join(installed_kinds())
     remedy = f"Known: {known}; or write package.module:function, or the path of a script."
     raise InputError("kind", f"there is no kind {name!r}.", remedy)
 
