@@ -5,7 +5,7 @@ import pytest
 from tests.api_contract.fuzzing import run_all
 from tests.services import Services
 
-SECONDS = 12
+SECONDS = 6
 
 
 @pytest.mark.slow
