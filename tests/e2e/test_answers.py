@@ -58,7 +58,7 @@ def counting(yard: Yard) -> Chats:
 
 def test_a_429_holds_its_chat_and_no_other(counting: Chats) -> None:
     refused, other = counting.person(), counting.person()
-    counting.fault("429", chat_id=refused, retry_after=8, hold=True, count=1)
+    counting.fault("429", chat_id=refused, retry_after=20, hold=True, count=1)
     counting.write(refused, "first")
     wait_until(lambda: any(one["error_code"] == 429 for one in counting.calls()), 30, "it is refused")
     counting.write(refused, "second")
@@ -67,7 +67,7 @@ def test_a_429_holds_its_chat_and_no_other(counting: Chats) -> None:
     assert counting.heard(refused) == []
     closed = counting.command("lanes", "answers_bot")["closed"]
     assert [one["chat"] for one in closed] == [str(refused)]
-    counting.wait_for(refused, "1 first", "2 second")
+    counting.wait_for(refused, "1 first", "2 second", seconds=60)
 
 
 def test_who_blocked_the_bot_is_left_alone_until_they_come_back(counting: Chats) -> None:
