@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
-from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -21,18 +20,10 @@ INSERT INTO keyboards (bot_id, customer_id, number, buttons)
 SELECT %(bot)s, %(customer)s, k.key, k.value FROM jsonb_each(%(kept)s::jsonb) AS k ON CONFLICT DO NOTHING
 RETURNING number
 """
-_DROP: Final = """
-SELECT set_config('app.tenant', %(tenant)s, true);
-DELETE FROM keyboards WHERE bot_id = %(bot)s AND number = ANY(%(numbers)s) RETURNING number
-"""
-_CLEAR: Final = """
-SELECT set_config('app.tenant', %(tenant)s, true);
-DELETE FROM keyboards WHERE bot_id = %(bot)s AND created_at < %(before)s RETURNING number
-"""
 
 
 class Keyboards:
-    """One bot's keyboards whose buttons carry objects.
+    """One bot's keyboards whose buttons carry objects; they are forgotten with the commit of an update.
 
     Args:
         bot_id: the bot's row.
@@ -52,14 +43,6 @@ class Keyboards:
     async def write(self, kept: Mapping[str, dict[str, Any]]) -> None:
         """Keep some."""
         await self._execute(_WRITE, {"kept": orjson.dumps(dict(kept)).decode()})
-
-    async def drop(self, numbers: Collection[str]) -> None:
-        """Forget some."""
-        await self._execute(_DROP, {"numbers": list(numbers)})
-
-    async def clear(self, before: datetime) -> None:
-        """Forget those that were made before a moment."""
-        await self._execute(_CLEAR, {"before": before})
 
     async def _execute(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
         """Do it; twice changes nothing.

@@ -45,6 +45,9 @@ class DoubledYard(Yard):
 
     def restart_workers(self) -> None:
         """Kill all workers at once, and wait until all are back."""
+        # What is cut off between Telegram's answer and the commit is sent again, as is to be; no dialogue expects that.
+        with closing(psycopg2.connect(self.environment["DATABASE_OWNER_URL"])) as database:
+            wait_until(lambda: _nothing_under_way(database), READY_SECONDS, "nothing is being sent")
         names = [*WORKERS, *map(twin, WORKERS)]
         told = [self.folder / "ready" / name for name in names]
         for file in told:
@@ -52,6 +55,12 @@ class DoubledYard(Yard):
         for name in names:
             self.kill(name)
         wait_until(lambda: all(file.exists() for file in told), READY_SECONDS, "the workers are back")
+
+
+def _nothing_under_way(database: psycopg2.extensions.connection) -> bool:
+    with database, database.cursor() as cursor:
+        cursor.execute("SELECT FROM outbox WHERE state = 'sending'")
+        return cursor.rowcount == 0
 
 
 class Meeting:

@@ -202,6 +202,42 @@ async def test_a_button_carries_its_object_to_another_process(
     assert "was deleted" in api.texts[-1]
 
 
+async def test_keyboards_are_cleared_with_the_commit_of_the_update_and_stay_when_it_fails(
+    yard: Rig, api: FakeApi, script: Write
+) -> None:
+    bot = script("""
+    async def show(update, context):
+        button = InlineKeyboardButton("tea", callback_data=["tea"])
+        await update.message.reply_text("choose", reply_markup=InlineKeyboardMarkup([[button]]))
+    async def clear(update, context):
+        context.bot.callback_data_cache.clear_callback_data()
+        await update.message.reply_text("cleared")
+        if context.args:
+            raise ValueError("broken")
+    application = builder.arbitrary_callback_data(True).build()
+    application.add_handler(CommandHandler("show", show))
+    application.add_handler(CommandHandler("clear", clear))
+    """)
+    await yard.give(bot, message(1, "/show"), message(2, "/clear and fail"))
+    await yard.settle()
+    assert rows(yard, "SELECT count(*) FROM dead_letters") == [(1,)]
+    assert rows(yard, "SELECT count(*) FROM keyboards") == [(1,)]
+    yard.services.superuser(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON inbox FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION refuse()",
+    )
+    try:
+        await yard.give(bot, message(3, "/clear"))
+        await yard.settle()
+    finally:
+        yard.services.superuser("DROP FUNCTION refuse CASCADE")
+    assert rows(yard, "SELECT count(*) FROM keyboards") == [(1,)]
+    await yard.give(bot, message(4, "/clear"))
+    await yard.settle()
+    assert rows(yard, "SELECT count(*) FROM keyboards") == [(0,)]
+    assert api.texts[-1] == "cleared"
+
+
 async def test_what_is_called_at_the_start_is_called_once_for_all_processes(
     yard: Rig, api: FakeApi, script: Write, settings: Any
 ) -> None:

@@ -212,8 +212,6 @@ class Resolver:
                 return await self._refused(held, decided.reason)
             if decided.verdict is Verdict.GONE:
                 raise BotGone(_GONE_SECONDS)
-            if decided.verdict is Verdict.WRITTEN and self._application.bot.buttons is not None:
-                await self._application.bot.buttons.forget(run)
             if decided.verdict is Verdict.WRITTEN and person is not None:
                 ACQUAINTANCES.keep(person)
             if decided.verdict is not Verdict.STALE:
@@ -313,6 +311,9 @@ class Resolver:
             jobs = [] if failure else run.jobs.rows()
             sends = [send_row(send) for send in run.sends if not send.written]
             row = row_of(held, entry, run.chat_key, guards, sends, run.started_at, jobs)
+            forgets = failure is None and bool(run.dropped or run.cleared)
+            if forgets:
+                row |= {"dropped": sorted(run.dropped), "cleared": run.cleared}
             if failure is not None:
                 row["dead"] = epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
             encoded = encode_row(row)
@@ -323,7 +324,7 @@ class Resolver:
         touched = {(guard["scope"], guard["key"]) for guard in guards} | {("job", job["id"]) for job in jobs}
         if run.jobs.fired is not None:
             touched.add(("job", run.jobs.fired))
-        return Resolution(held.update_id, frozenset(touched), encoded, has_jobs="jobs" in row)
+        return Resolution(held.update_id, frozenset(touched), encoded, has_jobs="jobs" in row, forgets=forgets)
 
     async def _refused(self, held: Held, reason: str) -> Ended:
         """The database refuses the update's rows for what stands in them: as if its handler had raised."""

@@ -1,5 +1,8 @@
 """The statements of processing. See docs/processing.md."""
 
+from functools import reduce
+from itertools import compress, product
+from operator import or_
 from typing import Final
 
 from botyard.jobs import statements as of_jobs
@@ -56,7 +59,7 @@ SELECT set_config('app.tenant', %(tenant)s, true);
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
     u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
-    reach bool, started timestamptz, attempt bigint{columns}{person})
+    reach bool, started timestamptz, attempt bigint{columns}{person}{keyboards})
 ){crowded}, g AS MATERIALIZED (
   SELECT r.u, z.* FROM r, jsonb_to_recordset(r.guards) AS z(scope text, key text, version bigint, state text)
 ), v AS MATERIALIZED (
@@ -117,7 +120,7 @@ WITH r AS MATERIALIZED (
   SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NOT NULL THEN 'update.dead'
          WHEN y.kind = 'message' THEN 'message.received' ELSE 'update.processed' END,
          'update:' || y.u, 'bot', jsonb_build_object('chat', y.k, 'kind', y.kind) FROM y
-){written}{seen}
+){written}{seen}{forgotten}
 -- No row at all: there is no such bot.
 SELECT x.u, i.update_id IS NOT NULL FROM b LEFT JOIN x ON true LEFT JOIN i ON i.update_id = x.u{last}
 """
@@ -135,24 +138,32 @@ _SEEN: Final = """, seen AS (
          language_code = excluded.language_code, is_premium = excluded.is_premium, last_seen = excluded.last_seen
    WHERE excluded.last_seen >= p.last_seen
 )"""
+# With the commit: whoever reads what the update sent may press what it has dropped, and is to find nothing.
+_FORGOTTEN: Final = """, dropped AS (
+  DELETE FROM keyboards WHERE bot_id = %(bot)s AND number IN (SELECT jsonb_array_elements_text(y.dropped) FROM y)
+), cleared AS (
+  DELETE FROM keyboards WHERE bot_id = %(bot)s AND created_at < (SELECT max(y.cleared) FROM y)
+)"""
 _PARTS: Final = {
     "sends": _SENDS, "columns": "", "crowded": "", "has_room": "", "written": "", "last": "", "person": "", "seen": "",
+    "keyboards": "", "forgotten": "",
 }  # fmt: skip
 _JOBS: Final = {
     "columns": of_jobs.COLUMNS, "crowded": of_jobs.CROWDED.rstrip(), "has_room": of_jobs.HAS_ROOM,
     "written": of_jobs.WRITTEN.rstrip(), "last": of_jobs.AND_CROWDED,
 }  # fmt: skip
 _PEOPLE: Final = {"person": ", person jsonb", "seen": _SEEN}
+_KEYBOARDS: Final = {"keyboards": ", dropped jsonb, cleared timestamptz", "forgotten": _FORGOTTEN}
 
 
-# Most batches have nothing to do with jobs and bring no news of people, and their statements nothing of it to plan.
+# Most batches have nothing to do with jobs or keyboards and bring no news of people, and their statements nothing of
+# it to plan.
 LOAD_FIRING: Final = LOAD + of_jobs.LOADED
 COMMITS: Final = {
-    (jobs, people): _COMMIT.format_map(_PARTS | (_JOBS if jobs else {}) | (_PEOPLE if people else {}))
-    for jobs in (False, True)
-    for people in (False, True)
+    has: _COMMIT.format_map(reduce(or_, compress((_JOBS, _PEOPLE, _KEYBOARDS), has), _PARTS))
+    for has in product((False, True), repeat=3)
 }
-"""How a batch is committed: by whether jobs stand in it, and whether people."""
+"""How a batch is committed: by whether jobs stand in it, whether people, and whether keyboards are forgotten."""
 
 # Sends of a run that is still going on; not if the update was resolved meanwhile, by somebody else.
 WRITE_EARLY: Final = f"""

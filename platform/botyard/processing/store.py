@@ -75,6 +75,8 @@ class Resolution:
     """Whether jobs stand in it, or it ends a job's firing."""
     has_person: bool = False
     """Whether there is news of its person in it."""
+    forgets: bool = False
+    """Whether keyboards whose buttons carry objects are to be forgotten with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,7 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
         "batch": (b"[" + b",".join(resolution.row for resolution in part) + b"]").decode(),
     }
     try:
-        has_jobs = any(resolution.has_jobs for resolution in part)
-        statement = statements.COMMITS[has_jobs, any(resolution.has_person for resolution in part)]
-        found = {update_id: written for update_id, written in _execute(statement, parameters)}  # noqa: C416
+        found = {update_id: written for update_id, written in _execute(_statement(part), parameters)}  # noqa: C416
     except (psycopg2.IntegrityError, psycopg2.DataError) as error:
         _split(bot, telegram_id, part, decided, error)
         return
@@ -187,6 +187,12 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
             decided[resolution.update_id] = Decided(written)
         else:
             decided[resolution.update_id] = Decided(Verdict.WRITTEN if written else Verdict.KNOWN)
+
+
+def _statement(part: Sequence[Resolution]) -> str:
+    parts = [(one.has_jobs, one.has_person, one.forgets) for one in part]
+    has_jobs, has_person, forgets = map(any, zip(*parts, strict=True))
+    return statements.COMMITS[has_jobs, has_person, forgets]
 
 
 def _split(

@@ -12,7 +12,7 @@ from telegram.ext import CallbackDataCache, ExtBot
 
 from botyard.state.codec import Codec
 from botyard.state.memory import Memory
-from botyard.telegram.run import UpdateRun, current_run
+from botyard.telegram.run import current_run
 
 # python-telegram-bot puts the keyboard's number and the button's into the place of the object.
 _PLACE: Final = re.compile(rb'"([0-9a-f]{32})[0-9a-f]{32}"')
@@ -26,12 +26,6 @@ class Shelf(Protocol):
 
     async def write(self, kept: Mapping[str, dict[str, Any]]) -> None:
         """Keep some."""
-
-    async def drop(self, numbers: Collection[str]) -> None:
-        """Forget some."""
-
-    async def clear(self, before: datetime) -> None:
-        """Forget those that were made before a moment."""
 
 
 class Buttons(CallbackDataCache):
@@ -97,13 +91,6 @@ class Buttons(CallbackDataCache):
                 await self._shelf.write(fresh)
                 for number in fresh:
                     self._fresh.pop(number, None)
-
-    async def forget(self, run: UpdateRun) -> None:
-        """Forget what a run has dropped, once it is committed."""
-        if run.cleared is not None:
-            await self._shelf.clear(run.cleared)
-        if run.dropped:
-            await self._shelf.drop(run.dropped)
 
     async def recall(self, body: bytes) -> None:
         """Fetch the keyboards that an update speaks of; one that another process has dropped is known no more.

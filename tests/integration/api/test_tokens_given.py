@@ -1,13 +1,7 @@
 """Tokens over the REST API: checked with the simulator, sealed, and never repeated."""
 
-import json
-from base64 import b64decode
 from collections.abc import Iterator
-from itertools import count
-from typing import Any
 
-import httpx
-import orjson
 import pytest
 import redis
 from starlette.testclient import TestClient
@@ -17,20 +11,9 @@ from botyard.accounts.records import TokenWanted
 from botyard.accounts.roles import Role
 from botyard.web.front import build_app
 from tests.integration.api.callers import Caller, superadmin
+from tests.integration.api.telegram import SECRET, errands, telegram_bot
 from tests.services import Services, environment
 from tests.unit.simulator.process import Process
-
-SECRET = "AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
-_numbers = count(4_180_000_001)
-
-
-def bot(process: Process) -> tuple[int, str]:
-    """A bot that Telegram knows."""
-    number = next(_numbers)
-    token = f"{number}:{SECRET}"
-    made = httpx.post(f"{process.url}/sim/bots", json={"token": token, "username": f"g{number}_bot", "name": "Given"})
-    assert made.status_code == 200
-    return number, token
 
 
 @pytest.fixture
@@ -48,24 +31,14 @@ def manager(root: Caller) -> Caller:
     return Caller(root.web, services.new_token(TokenWanted("anna", "acme", Role.MANAGER)).token)
 
 
-def errands(valkey: "redis.Redis") -> list[tuple[str, list[int]]]:
-    """What was left to a worker, oldest first."""
-    found = []
-    for raw in reversed(valkey.lrange("maintenance", 0, -1)):
-        headers: dict[str, Any] = json.loads(raw)["headers"]
-        body = orjson.loads(b64decode(json.loads(raw)["body"]))
-        found.append((headers["task"], body[0]))
-    return found
-
-
 def test_a_customer_gets_its_bot_and_a_worker_connects_it(
     root: Caller, process: Process, clean: Services, valkey: "redis.Redis"
 ) -> None:
-    number, token = bot(process)
+    number, token = telegram_bot(process)
     made = root.post("/customers", {"username": "new_client", "botToken": token, "kind": "demo"})
     assert made.status == 201
     shown = made.body["bot"]
-    assert (shown["telegramId"], shown["username"], shown["customer"]) == (number, f"g{number}_bot", made.body["id"])
+    assert (shown["telegramId"], shown["username"], shown["customer"]) == (number, f"v{number}_bot", made.body["id"])
     assert errands(valkey) == [("botyard.connect_bot", [shown["id"]])]
     assert SECRET not in str(made.body)
     kept = clean.superuser(
@@ -78,7 +51,7 @@ def test_a_customer_gets_its_bot_and_a_worker_connects_it(
 def test_a_token_that_cannot_be_checked_leaves_no_customer(
     root: Caller, process: Process, clean: Services, valkey: "redis.Redis", api: str
 ) -> None:
-    token = f"{next(_numbers)}:{SECRET}"
+    token = f"4180000001:{SECRET}"
     where = process.url if api == "refuses it" else "http://127.0.0.1:1"
     with environment({"API_URL": where}):
         answer = root.post("/customers", {"username": "half", "botToken": token})
@@ -93,7 +66,7 @@ def test_a_token_that_cannot_be_checked_leaves_no_customer(
 
 
 def test_a_bot_of_another_customer_is_not_taken_and_not_named(root: Caller, manager: Caller, process: Process) -> None:
-    _, token = bot(process)
+    _, token = telegram_bot(process)
     other = root.post("/customers", {"username": "other", "botToken": token}).body["bot"]["id"]
     answer = manager.put("/customers/my-profile", {"botToken": token, "name": "Stolen"})
     assert answer.status == 409
@@ -107,10 +80,10 @@ def test_a_bot_of_another_customer_is_not_taken_and_not_named(root: Caller, mana
 def test_a_customer_without_bots_gets_one_and_then_gives_it_another_token(
     manager: Caller, process: Process, valkey: "redis.Redis"
 ) -> None:
-    first, token = bot(process)
+    first, token = telegram_bot(process)
     given = manager.put("/customers/my-profile", {"botToken": token, "name": "Acme"})
     assert (given.status, given.body["name"], given.body["bot"]["telegramId"]) == (200, "Acme", first)
-    second, other = bot(process)
+    second, other = telegram_bot(process)
     replaced = manager.put("/customers/my-profile", {"botToken": other}).body["bot"]
     assert (replaced["id"], replaced["telegramId"]) == (given.body["bot"]["id"], second)
     assert len(manager.get("/v1/bots").body["items"]) == 1
@@ -120,12 +93,12 @@ def test_a_customer_without_bots_gets_one_and_then_gives_it_another_token(
 def test_with_more_than_one_bot_it_is_said_which_is_meant(
     root: Caller, manager: Caller, process: Process, clean: Services
 ) -> None:
-    kept, token = bot(process)
+    kept, token = telegram_bot(process)
     one = manager.put("/customers/my-profile", {"botToken": token}).body
-    second = root.post("/customers", {"username": "lends", "botToken": bot(process)[1]}).body["bot"]["id"]
+    second = root.post("/customers", {"username": "lends", "botToken": telegram_bot(process)[1]}).body["bot"]["id"]
     for table in ("bots", "bot_identities", "bot_secrets", "bot_health"):
         clean.superuser(f"UPDATE {table} SET customer_id = {one['id']}")  # noqa: S608 - names of our tables
-    third, other = bot(process)
+    third, other = telegram_bot(process)
     unsaid = manager.put("/customers/my-profile", {"botToken": other})
     assert (unsaid.status, unsaid.body["errors"][0]["field"]) == (422, "bot")
     given = manager.put("/customers/my-profile", {"botToken": other, "bot": second})
@@ -136,7 +109,7 @@ def test_with_more_than_one_bot_it_is_said_which_is_meant(
 def test_a_registered_bot_keeps_its_customer_when_only_the_mailboxes_were_not_told(
     root: Caller, process: Process, clean: Services
 ) -> None:
-    _, token = bot(process)
+    _, token = telegram_bot(process)
     with redis.Redis.from_url(clean.redis_url) as admin:
         # From here on no script runs, as on a server that is just failing.
         admin.execute_command("ACL", "SETUSER", "default", "-evalsha", "-eval")
