@@ -1,14 +1,13 @@
 """Each answer of the Bot API, met by the whole system: what people see, and what is kept of it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import pytest
 
+from tests.commands import botyard
 from tests.e2e.load import KIND
 from tests.e2e.yard import Yard, wait_until
 
@@ -46,9 +45,7 @@ class Chats:
         wait_until(lambda: self.heard(chat) == list(texts), seconds, f"{texts} arrive; there is {self.heard(chat)}")
 
     def command(self, *words: str) -> Any:
-        command = [sys.executable, "-m", "botyard.cli", *words, "--json"]
-        ended = subprocess.run(command, env=self.yard.environment, capture_output=True, text=True, check=False)
-        return json.loads(ended.stdout)
+        return json.loads(botyard(self.yard.environment, *words, "--json").stdout)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from botyard.embedded import free_port
+from tests.commands import botyard
 from tests.e2e.breakable import VARIABLE
 from tests.e2e.running import Run
 from tests.e2e.yard import Simulator, wait_until
@@ -67,13 +68,6 @@ class Home:
 
     def call(self, token: str, method: str, **params: Any) -> Any:
         return self.simulator.post(f"/bot{token}/{method}", **params)
-
-
-def botyard(environment: dict[str, str], *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "botyard.cli", *words]
-    return subprocess.run(
-        command, env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.fixture(scope="module")

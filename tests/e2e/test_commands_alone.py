@@ -1,12 +1,14 @@
 """The commands where nothing runs: one line that says what to do, and no traceback."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import botyard
 from tests.e2e.running import Run
-from tests.e2e.test_commands import botyard
 
 
 @pytest.fixture
@@ -40,5 +42,6 @@ def test_the_doctor_works_with_nothing_running_and_says_how_to_start(alone: dict
 
 
 def test_an_unknown_command_is_wrong_use(alone: dict[str, str]) -> None:
-    assert botyard(alone, "dance").returncode == 2
+    program = Path(sys.executable).parent / "botyard"
+    assert subprocess.run([program, "dance"], env=alone, capture_output=True, check=False).returncode == 2
     assert botyard(alone, "dead", "replay").returncode == 3, "what is chosen is looked at where there is something"

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from redis import Redis
 
+from tests import commands
 from tests.e2e.yard import Yard, wait_until
 from tests.security.test_secrets_at_rest import PG_DUMP
 from tests.security.test_token_canary import in_redis
@@ -50,8 +51,8 @@ class Office:
             return error.code, json.load(error)
 
     def command(self, *words: str) -> str:
-        command = [sys.executable, "-m", "botyard.cli", *words]
-        ended = subprocess.run(command, env=self.yard.environment, capture_output=True, text=True, check=True)
+        ended = commands.botyard(self.yard.environment, *words)
+        ended.check_returncode()
         return ended.stdout.strip()
 
     def celery(self, *words: str) -> None:

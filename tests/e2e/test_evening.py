@@ -5,7 +5,6 @@ conversation in test_run_command.py.
 """
 
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Final
 import pytest
 
 from botyard.embedded import free_port
+from tests import commands
 from tests.e2e.running import Run
 from tests.e2e.telegram import Telegram
 from tests.e2e.yard import Simulator, wait_until
@@ -48,10 +48,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory, telegram: Simulator) -> It
 
 
 def botyard(run: Run, *words: str, answer: str | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "botyard.cli", *words]
-    return subprocess.run(
-        command, env=run.environment, capture_output=True, text=True, timeout=60, check=False, input=answer
-    )
+    return commands.botyard(run.environment, *words, given=answer or "")
 
 
 def said(telegram: Simulator, bot: int) -> list[str]:

@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 
 from botyard.embedded import free_port
 from botyard.supervisor import read_status
+from tests.commands import botyard
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -134,8 +135,8 @@ class Yard:
         """Make a bot known to the simulator, and add it as its owner would; its id at Telegram."""
         name = name or f"{kind.rpartition(':')[2]}_bot"
         self.simulator.post("/sim/bots", token=token, username=name, name=name)
-        command = [str(Path(sys.executable).parent / "botyard"), "bot", "add", "--kind", kind, "--queue", queue]
-        subprocess.run(command, input=token + "\n", env=self.environment, check=True, text=True, capture_output=True)
+        added = botyard(self.environment, "bot", "add", "--kind", kind, "--queue", queue, given=f"{token}\n")
+        added.check_returncode()
         return int(token.split(":", maxsplit=1)[0])
 
     def pid(self, name: str) -> int:

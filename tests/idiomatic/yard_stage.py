@@ -12,6 +12,7 @@ import psycopg2
 from redis import Redis
 
 from botyard.dialogues import Dialogue
+from tests.commands import botyard
 from tests.e2e.yard import START_SECONDS, Yard, wait_until
 from tests.idiomatic.formation import WORKERS, twin
 
@@ -140,15 +141,6 @@ class YardStage:
         self._meeting.leave()
 
     def _botyard(self, *words: str, told: str = "") -> None:
-        command = [str(Path(sys.executable).parent / "botyard"), *words]
         with self._commands:
-            ran = subprocess.run(
-                command,
-                input=told,
-                env=self._yard.environment,
-                check=False,
-                text=True,
-                capture_output=True,
-                timeout=COMMAND_SECONDS,
-            )
+            ran = botyard(self._yard.environment, *words, given=told, seconds=COMMAND_SECONDS)
         assert ran.returncode == 0, f"botyard {' '.join(words)}: {ran.stdout}{ran.stderr}"

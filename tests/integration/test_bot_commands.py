@@ -3,10 +3,10 @@
 import asyncio
 import json
 import os
-import sys
 
 import pytest
 
+from tests.commands import botyard
 from tests.services import Services
 from tests.unit.simulator.process import BOT, TOKEN, Client, Process
 
@@ -24,14 +24,9 @@ class Shell:
 
     async def run(self, *words: str, token: str = "") -> tuple[int, str, str]:
         """The exit code, standard output, standard error."""
-        command = (sys.executable, "-m", "botyard.cli", "bot", *words)
-        ran = await asyncio.create_subprocess_exec(
-            *command, env=self._environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await ran.communicate(f"{token}\n".encode())
-        assert TOKEN not in out.decode() + err.decode()
-        return ran.returncode or 0, out.decode(), err.decode()
+        ran = await asyncio.to_thread(botyard, self._environment, "bot", *words, given=f"{token}\n")
+        assert TOKEN not in ran.stdout + ran.stderr
+        return ran.returncode, ran.stdout, ran.stderr
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from botyard.vault.sealed import OLDER_KEY_ID, SealedSecret, token_of, webhook_o
 from botyard.vault.sealing import keep_secret, seal
 from db.engine import get_sessions
 from db.models import Bot, BotSecret
+from tests.commands import botyard
 from tests.e2e.yard import wait_until
 from tests.factories import SECRET, TELEGRAM_ID, TOKEN, make_bot
 from tests.integration.sealed_rows import FIRST, older_bots, opened, sealed_bots, stored, token, webhook_secret
@@ -46,9 +47,7 @@ def newer_key(services: Services) -> Iterator[str]:
 
 
 def run(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [BOTYARD, *words], env=dict(os.environ), capture_output=True, text=True, timeout=60, check=False
-    )
+    return botyard(os.environ, *words)
 
 
 def test_tokens_and_webhook_secrets_are_sealed_at_rest(clean: Services) -> None:

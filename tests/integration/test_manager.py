@@ -16,7 +16,7 @@ from botyard.telegram.request import AiohttpRequest
 from db.engine import get_sessions
 from db.models import Bot, Customer
 from tests.factories import TELEGRAM_ID, TOKEN, make_bot
-from tests.integration.api.test_tokens_given import errands
+from tests.integration.api.telegram import errands
 from tests.integration.fake_api import FakeApi
 from tests.integration.test_removal import answer
 from tests.integration.test_sync import process_of, wait_until

@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 
 EARLY_SECONDS: Final = 0.3
 """A person who was told to wait a moment is told so after this time at most."""
-IN_TURN_SECONDS: Final = 5.0
-"""A call that goes at once waits no longer for what was sent before it."""
+IN_TURN_SECONDS: Final = 15.0
+"""A call that goes at once waits no longer for what was sent before it: longer than a dead sender's lease lasts."""
 _LOOK_SECONDS: Final = 0.03
 
 
