@@ -226,3 +226,9 @@ def test_every_package_has_its_place_among_the_layers() -> None:
     modules = {path.stem for path in (ROOT / "platform/botyard").iterdir() if (path / "__init__.py").exists()}
     modules |= {path.stem for path in (ROOT / "platform/botyard").glob("*.py")} - {"__init__", "__main__"}
     assert modules == layered | STAND_ALONE
+
+
+def test_the_supervisor_of_a_run_is_small() -> None:
+    code = "import json, sys, botyard.running.start; print(json.dumps([*sys.modules]))"
+    loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
+    assert loaded & {"sqlalchemy", "telegram", "celery", "aiohttp", "redis"} == set()

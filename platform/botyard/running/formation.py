@@ -39,6 +39,11 @@ def simulator_command(settings: Settings, state: Path) -> list[str]:
     return [sys.executable, "-m", "botyard.simulator", *address, "--state", str(state / "simulator.json")]
 
 
+def simulator_url(settings: Settings) -> str:
+    """Where the simulated Telegram of this installation answers."""
+    return f"http://{settings.simulator_host}:{settings.simulator_port}"
+
+
 def botyard_command(*words: str) -> list[str]:
     """This very program."""
     return [sys.executable, "-m", "botyard.cli", *words]

@@ -16,6 +16,7 @@ from botyard.bots.connection.adding import NewBot
 from botyard.bots.connection.asking import Unreachable
 from botyard.bots.connection.connecting import AddedBot, add_bot
 from botyard.errors import InputError
+from botyard.running.formation import simulator_url
 from botyard.running.prepared import OwnBot, note_own_bot
 from botyard.settings import Settings, get_settings
 from botyard.telegram.request import AiohttpRequest
@@ -88,11 +89,6 @@ async def _look_at_the_clock(api_url: str) -> tuple[str, ...]:
     direction = "ahead of" if ahead > 0 else "behind"
     apart = f"This machine's clock is {abs(ahead):.0f} s {direction} that of {parts.hostname}."
     return (f"{apart} Set it right: what is sent in time may count as too late.",)
-
-
-def simulator_url(settings: Settings) -> str:
-    """Where the simulator of this installation answers."""
-    return f"http://{settings.simulator_host}:{settings.simulator_port}"
 
 
 def simulated_name(kind: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from botyard.running.own_bots import simulator_url
+from botyard.running.formation import simulator_url
 from botyard.running.prepared import own_bot
 from botyard.settings import Settings
 from botyard.supervisor import StartError, Step, run_step

@@ -9,10 +9,9 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from botyard.running.formation import simulator_url
 from botyard.running.local_secrets import LocalSecrets
-from botyard.running.own_bots import simulator_url
 from botyard.settings import Settings
-from botyard.telegram.loading import look_at
 
 _FIRST_ID: Final = 7_100_000_000
 _IDS: Final = 800_000_000
@@ -30,6 +29,9 @@ def of_script(settings: Settings, path: Path) -> Settings:
     Raises:
         InputError: it cannot run here.
     """
+    # The supervisor stays small where there is no script to look at.
+    from botyard.telegram.loading import look_at  # noqa: PLC0415
+
     tokens = look_at(str(path)).tokens
     own = next((SecretStr(token) for token in tokens if _TOKEN.fullmatch(token)), None)
     return settings.model_copy(update={"bot_kind": str(path.absolute()), "bot_token": settings.bot_token or own})

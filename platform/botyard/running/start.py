@@ -10,7 +10,7 @@ from botyard.embedded import PostgresServer, ValkeyServer, free_port, require_fr
 from botyard.embedded.disk import full_disk, no_room, room_is_scant
 from botyard.running.attached import note_environment
 from botyard.running.first_person import tell_first_link
-from botyard.running.formation import SERVERS, own_bot_step, prepare_step, small_formation
+from botyard.running.formation import SERVERS, own_bot_step, prepare_step, simulator_url, small_formation
 from botyard.running.local_secrets import LocalSecrets, load_or_make
 from botyard.running.own_connection import connect_later, own_greeting
 from botyard.running.own_script import of_script, on_simulator
@@ -73,7 +73,7 @@ def _assemble(settings: Settings, state: Path) -> tuple[list[Process | Step], Ma
         "WEBHOOK_BASE_URL": _webhook_base_url(settings),
         "FLOWER_PASSWORD": made.flower_password,
         "BOTYARD_DEMO_TOKEN": made.demo_token,
-        "FAILURE_NOTES_URL": settings.failure_notes_url or f"{_simulator_url(settings)}/sim/notes",
+        "FAILURE_NOTES_URL": settings.failure_notes_url or f"{simulator_url(settings)}/sim/notes",
         # Each idle connection is a process of some megabytes in PostgreSQL.
         "DATABASE_POOL_SIZE": str(min(settings.database_pool_size, 2)),
         # Two arenas instead of sixteen: many threads that mostly wait would each keep a heap of their own.
@@ -112,10 +112,6 @@ def _given(settings: Settings) -> dict[str, str]:
 def _webhook_base_url(settings: Settings) -> str:
     """Where the simulator reaches our web process."""
     return f"http://127.0.0.1:{settings.web_port}"
-
-
-def _simulator_url(settings: Settings) -> str:
-    return f"http://{settings.simulator_host}:{settings.simulator_port}"
 
 
 async def run(settings: Settings, *, development: bool = False, script: Path | None = None) -> int:
@@ -198,7 +194,7 @@ def _greeting(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     return [
         "",
         *own_greeting(settings, Path(environment["STATE_DIR"])),
-        f"Botyard is running. Chat with the demo bot:  {_simulator_url(settings)}/",
+        f"Botyard is running. Chat with the demo bot:  {simulator_url(settings)}/",
         f"Tasks (Flower):  http://127.0.0.1:{settings.flower_port}/flower/",
         f"    user {settings.flower_user}, password {environment['FLOWER_PASSWORD']}",
         f"REST API:  http://127.0.0.1:{settings.web_port}/api/docs",
