@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := platform/botyard tasks bots db tests benchmarks celeryconfig.py
 .DEFAULT_GOAL := help
+# Botyard is a dozen processes: what each of them would compile again and again is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup setup-dev run dev test coverage test-live check bench openapi fuzz figures faults screenshot clean lock
 
 help:  ## Show this list
@@ -43,10 +45,10 @@ dev: setup  ## As run, and changes of the code take effect a moment later; nothi
 	@exec $(BIN)/botyard run --dev
 
 test: setup-dev  ## Run all tests; at most 15 minutes
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -q --durations=15
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -q --durations=15
 
 coverage: setup-dev  ## The same, and which lines they reach; some minutes longer
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -q
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -q
 
 test-live: setup  ## Ask the Bot API with LIVE_BOT_TOKEN (and LIVE_API_URL, LIVE_CHAT); without a token it only says so
 	@$(BIN)/python -m tests.live

@@ -1,12 +1,17 @@
 """The whole system as separate processes, as the Procfile says, under the project's own supervisor.
 
-``python -m tests.e2e.formation FOLDER PORT…``: everything else comes by environment.
+``python -m tests.e2e.formation FOLDER PORT…``: everything else comes by environment. ``FORMATION`` may hold, as JSON,
+``twins``: process types that run twice, as on two machines; ``told``: what a process is told instead of what all are
+told, ``{"web": {"REDIS_URL": …}}``; ``entries``: what stands in the Procfile's commands instead of something else.
 """
 
 import asyncio
+import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 from botyard.embedded import PostgresServer, ValkeyServer
 from botyard.running.formation import small_formation
@@ -15,6 +20,7 @@ from botyard.supervisor import Console, Process, StateFolder, Step, Supervisor
 
 ROOT = Path(__file__).parent.parent.parent
 LEFT_OUT = ("release", "flower", "poller")
+FORMATION: Final = "FORMATION"
 
 
 def procfile() -> dict[str, str]:
@@ -23,10 +29,14 @@ def procfile() -> dict[str, str]:
     return {name: command.strip() for name, _, command in (line.partition(":") for line in lines) if command}
 
 
+def twin(name: str) -> str:
+    """The name of the second process of a type."""
+    return f"{name}-2"
+
+
 def processes(folder: Path, postgres: PostgresServer, valkey: ValkeyServer) -> list[Process | Step]:
     """Two servers, the simulator, the release step, then every process type."""
-    ready = folder / "ready"
-    ready.mkdir(exist_ok=True)
+    (folder / "ready").mkdir(exist_ok=True)
     small = {entry.name: entry for entry in small_formation(get_settings(), folder, {})}
     simulator = small["simulator"]
     assert isinstance(simulator, Process)
@@ -36,26 +46,33 @@ def processes(folder: Path, postgres: PostgresServer, valkey: ValkeyServer) -> l
         Process("simulator", [*simulator.argv[:-2]], ready=simulator.ready, stage=0, log_file=folder / "simulator.log"),
         Step("release", ["sh", "-c", f"exec {procfile()['release']}"], stage=1),
     ]
-    web = small["web"]
-    assert isinstance(web, Process)
+    asked = json.loads(os.environ.get(FORMATION, "{}"))
     for name, command in procfile().items():
         if name in LEFT_OUT:
             continue
-        told = ready / name
-        told.unlink(missing_ok=True)
-        found.append(
-            Process(
-                name,
-                ["sh", "-c", f"exec {command}"],
-                env={"BOTYARD_READY_FILE": str(told)},
-                ready=web.ready if name == "web" else _told(told),
-                ready_seconds=90,
-                stage=1,
-                log_file=folder / f"{name}.log",
-                echo=False,
-            )
-        )
-    return found
+        for plain, entry in asked.get("entries", {}).items():
+            command = command.replace(plain, entry)  # noqa: PLW2901
+        found.append(_of_type(name, command, folder, asked))
+        if name in asked.get("twins", ()):
+            found.append(_of_type(twin(name), command.replace("@%h", "2@%h"), folder, asked))
+    web = small["web"]
+    assert isinstance(web, Process)
+    return [replace(one, ready=web.ready) if one.name == "web" and isinstance(one, Process) else one for one in found]
+
+
+def _of_type(name: str, command: str, folder: Path, asked: dict[str, Any]) -> Process:
+    told = folder / "ready" / name
+    told.unlink(missing_ok=True)
+    return Process(
+        name,
+        ["sh", "-c", f"exec {command}"],
+        env={"BOTYARD_READY_FILE": str(told), **asked.get("told", {}).get(name, {})},
+        ready=_told(told),
+        ready_seconds=90,
+        stage=1,
+        log_file=folder / f"{name}.log",
+        echo=False,
+    )
 
 
 def _told(file: Path):  # type: ignore[no-untyped-def] # noqa: ANN202

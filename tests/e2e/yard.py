@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import psutil
 from cryptography.fernet import Fernet
@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from botyard.embedded import free_port
 from botyard.supervisor import read_status
 from tests.commands import botyard
+from tests.e2e.formation import FORMATION
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -78,6 +79,9 @@ class Yard:
         settings: environment variables for all processes.
     """
 
+    asked: ClassVar[dict[str, Any]] = {}
+    """What its formation does otherwise: see `tests.e2e.formation`."""
+
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.postgres_port, self.valkey_port, self.web_port, simulator_port = (free_port() for _ in range(4))
@@ -102,6 +106,7 @@ class Yard:
             "WORKER_SLOW_SLOTS": "8",
             "WORKER_OUTBOUND_SLOTS": "8",
             "LOG_FORMAT": "json",
+            FORMATION: json.dumps(self.asked),
             **settings,
         }
 

@@ -1,37 +1,29 @@
-"""Botyard as the stage: the whole formation, two workers of every queue, all of them killed at a restart."""
+"""Botyard as the stage: the whole formation, two workers of the queues that run bots, all killed at a restart."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Final
 
 import psycopg2
 from redis import Redis
 
 from botyard.dialogues import Dialogue
 from tests.commands import botyard
-from tests.e2e.yard import START_SECONDS, Yard, wait_until
-from tests.idiomatic.formation import WORKERS, twin
+from tests.e2e.formation import twin
+from tests.e2e.yard import Yard, wait_until
 
+WORKERS: Final = ("worker", "worker_slow", "worker_outbound", "worker_maintenance")
 READY_SECONDS = 120
 COMMAND_SECONDS = 120
 COMMANDS_AT_ONCE = 2
 
 
 class DoubledYard(Yard):
-    """A yard with two workers of every queue."""
+    """A yard with two workers of the queues on which bots' code runs."""
 
-    def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        ports = (str(self.postgres_port), str(self.valkey_port))
-        command = [sys.executable, "-m", "tests.idiomatic.formation", str(self.folder), *ports]
-        with (self.folder / "supervisor.log").open("wb") as log:
-            self._supervisor = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        wait_until(self._is_up, START_SECONDS, "the yard is up")
-        return self
+    asked: ClassVar[dict[str, Any]] = {"twins": ["worker", "worker_slow"]}
 
     def leave_errors_and_presses(self, telegram_id: int) -> None:
         """Let them be what they are in the library: ``bot set --no-retry --leave-callbacks``, without its start."""
@@ -49,7 +41,7 @@ class DoubledYard(Yard):
         # What is cut off between Telegram's answer and the commit is sent again, as is to be; no dialogue expects that.
         with closing(psycopg2.connect(self.environment["DATABASE_OWNER_URL"])) as database:
             wait_until(lambda: _nothing_under_way(database), READY_SECONDS, "nothing is being sent")
-        names = [*WORKERS, *map(twin, WORKERS)]
+        names = [*WORKERS, *map(twin, self.asked["twins"])]
         told = [self.folder / "ready" / name for name in names]
         for file in told:
             file.unlink(missing_ok=True)
