@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from tests.e2e.running import Run
+from tests.e2e.yard import wait_until
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
@@ -74,12 +75,21 @@ def test_a_person_chats_with_the_demo_bot_and_finds_it_again_after_a_restart(
 
     began = time.monotonic()
     second = run.start()
-    page.goto(address)
+    # What the browser had under way to the one that has ended may end here.
+    wait_until(lambda: _opens(page, address), 10, "the page opens again")
     _write(page, "/count")
     _last_answer(page, "message number 3 from you")
     answered = time.monotonic() - began
     run.interrupt()
     print(f"first start {first:.1f} s, second {second:.1f} s, answered after {answered:.1f} s")
+
+
+def _opens(page: Page, address: str) -> bool:
+    try:
+        page.goto(address)
+    except Error:
+        return False
+    return True
 
 
 @pytest.mark.timeout(120)

@@ -56,7 +56,7 @@ def is_noise(one: Callable[[], object], other: Callable[[], object], samples: in
 
 
 def test_the_measure_sees_a_difference_where_there_is_one() -> None:
-    assert not is_noise(lambda: time.sleep(0.002), lambda: time.sleep(0.003), 25)
+    assert not is_noise(lambda: time.sleep(0.002), lambda: time.sleep(0.01), 25)
 
 
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(clean: Services, monkeypatch: pytest.MonkeyPatch) -> None:
