@@ -29,7 +29,16 @@ def worker_command(name: str, queues: str, pool: str, slots: int) -> list[str]:
 def web_command(settings: Settings) -> list[str]:
     """The web process."""
     address = ("--host", settings.web_host, "--port", str(settings.web_port), "--workers", str(settings.web_workers))
-    fast = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+    fast = (
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--no-server-header",
+        "--log-level",
+        "warning",
+    )
     return [str(_BIN / "uvicorn"), "botyard.web:app", *address, *fast, "--timeout-graceful-shutdown", "10"]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from botyard.accounts import idempotency
-from botyard.accounts.access import Actor
+from botyard.accounts.access import Actor, NotFound
 from botyard.accounts.records import TokenWanted
 from botyard.accounts.services import new_token
 from botyard.errors import InputError, Stale
@@ -47,6 +47,8 @@ class Yard:
     """What goes wrong in the routes below, and what they made."""
 
     fails: Exception | None = None
+    refuses: Exception | None = None
+    """What whoever repeats a request is told when its answer is to be given again."""
     ids: list[int] = field(default_factory=list)
 
 
@@ -55,13 +57,14 @@ def shown(customer: int) -> Thing:
         return Thing(id=customer, name=session.get_one(Customer, customer).name)
 
 
-def again(actor: Actor, customer: int) -> Thing:
-    del actor
-    return shown(customer)
-
-
 def routes(yard: Yard) -> APIRouter:
     router = APIRouter(route_class=Route)
+
+    def again(actor: Actor, customer: int) -> Thing:
+        del actor
+        if yard.refuses is not None:
+            raise yard.refuses
+        return shown(customer)
 
     @router.post("/v1/things", status_code=201)
     @needs(Need.SIGNED_IN)
@@ -162,6 +165,13 @@ def test_what_makes_something_needs_a_key(caller: Caller, yard: Yard, key: str |
     answer = send(caller, key)
     assert (answer.status, yard.ids) == (400, [])
     assert answer.body["type"].endswith("#key-needed")
+
+
+def test_an_answer_is_given_again_only_to_whoever_may_still_see_what_was_made(caller: Caller, yard: Yard) -> None:
+    assert send(caller, "k").status == 201
+    yard.refuses = NotFound()
+    assert send(caller, "k").status == 404
+    assert len(yard.ids) == 1
 
 
 def test_a_key_of_a_request_that_made_nothing_is_free_again(caller: Caller) -> None:

@@ -123,6 +123,15 @@ def test_a_customer_is_suspended_and_goes_on_with_its_bots(
     assert statuses(clean) == ["active"]
 
 
+@pytest.mark.parametrize("path", ["/v1/bots", "/v1/customers", "/v1/me"])
+def test_a_suspended_customers_people_are_told_so_wherever_they_ask(root: Caller, web: TestClient, path: str) -> None:
+    own = house("one", TELEGRAM_ID)
+    root.patch(path_of(own.id), {"status": "suspended"})
+    answer = Caller(web, own.tokens[Role.OWNER]).get(path)
+    assert answer.status == 403
+    assert answer.body["type"].endswith("#suspended")
+
+
 @pytest.mark.parametrize("before", ["active", "paused", "maintenance", "error", "inactive"])
 def test_a_removed_customer_is_kept_and_restored_as_it_was(
     root: Caller, web: TestClient, clean: Services, before: str
