@@ -9,8 +9,17 @@ from kombu import Exchange, Queue
 
 from botyard.settings import get_settings
 
-broker_url = get_settings().require("redis_url")
-broker_transport_options = {
+_rabbitmq = get_settings().broker_url is not None
+broker_url = get_settings().require("broker_url" if _rabbitmq else "redis_url")
+_on_rabbitmq = {
+    # Who sends learns whether the message was taken, and waits neither for a broker that is away nor for one that
+    # hangs.
+    "confirm_publish": True,
+    "max_retries": 0,
+    "read_timeout": 5,
+    "write_timeout": 5,
+}
+_on_redis = {
     # Longer than the hard limit, the longest countdown and the wait behind prefetch together; the sweep of
     # one client is global, so every process on this database must carry the same value.
     "visibility_timeout": 600,
@@ -26,12 +35,14 @@ broker_transport_options = {
     # No queue of a worker starves another.
     "queue_order_strategy": "round_robin",
 }
+broker_transport_options = _on_rabbitmq if _rabbitmq else _on_redis
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # never give up; the supervisor watches instead
 broker_channel_error_retry = True  # READONLY and OOM replies must not end the worker
 broker_pool_acquire_timeout = 10
 
-# The default exchange: a named one discards messages silently when its binding set has vanished from Redis.
+# The default exchange: a named one discards messages silently when its binding set has vanished from Redis. On RabbitMQ
+# durable classic queues: docs/running.md says why.
 task_queues = [
     Queue(name, Exchange("", type="direct"), routing_key=name)
     for name in ("updates", "slow", "outbound", "maintenance")

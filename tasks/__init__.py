@@ -1,10 +1,11 @@
 """The Celery application: ``celery -A tasks worker``. Tasks decide nothing; see docs/processing.md."""
 
-from celery import Celery, signals
+from celery import signals
 
+from botyard.mailbox.tickets import YardCelery
 from tasks.process_logs import connect_logs
 
-app = Celery("botyard")
+app = YardCelery("botyard")
 app.config_from_object("celeryconfig")
 connect_logs()
 

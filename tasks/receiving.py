@@ -1,7 +1,7 @@
 """Messages that no code of ours has sent: refused, counted, and of no effect. See docs/secrets.md.
 
-Whoever can write to Redis can put anything into a queue. Celery itself refuses what is not JSON and what names no task;
-what it does not expect would end the worker.
+Whoever can write to the broker can put anything into a queue. Celery itself refuses what is not JSON and what names no
+task; what it does not expect would end the worker.
 """
 
 import contextlib
@@ -24,11 +24,17 @@ log = structlog.get_logger(__name__)
 _OURS: Final = "botyard."
 # By its name: who asks a worker how it is, as Flower does, gets its connection's description as JSON.
 _TRANSPORT: Final = f"{__name__}:Transport"
+# Workers listen for as long as nothing comes, and what they tell each other and Flower need not be confirmed.
+_LISTENING: Final = {"confirm_publish": False, "max_retries": None, "read_timeout": None, "write_timeout": None}
 # Celery's visibility timeout: a message that runs longer would be delivered again.
 _LONGEST: Final = 600
 _MALFORMED: Final = (
     DecodeError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
 )  # fmt: skip
+
+
+def _on_redis() -> bool:
+    return get_settings().broker_url is None
 
 
 def refuse(why: str) -> None:
@@ -97,7 +103,13 @@ class YardConsumer(Consumer):
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """The connection from which messages come."""
-        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=_TRANSPORT))
+        how: dict[str, Any] = {"transport": _TRANSPORT} if _on_redis() else {"transport_options": _LISTENING}
+        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, **how))
+
+    def connection_for_write(self, url: Any = None, heartbeat: Any = None) -> Any:
+        """The connection on which the worker says how it is."""
+        how = {} if _on_redis() else {"transport_options": _LISTENING}
+        return self.ensure_connected(self.app.connection_for_write(url=url, heartbeat=heartbeat, **how))
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """What is called with each message."""

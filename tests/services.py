@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from redis import Redis
 from botyard.embedded import PostgresServer, ValkeyServer, free_port
 from botyard.settings import get_settings
 from botyard.sync import get_sync
+from tests.queues import empty_rabbitmq
+from tests.rabbitmq import fresh_broker
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "not-a-secret"  # of throw-away servers on the loopback
@@ -78,6 +81,7 @@ class Services:
         )
         with Redis.from_url(self.redis_url) as redis:
             redis.flushall()
+        empty_rabbitmq()
         get_sync.cache_clear()
 
     def tell_everybody(self) -> None:
@@ -140,6 +144,7 @@ def _environment(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -
         "LOG_LEVEL": "INFO",
         # All tests ask from one address; those of the quotas set their own.
         "API_RATE_ANONYMOUS": "0",
+        **fresh_broker(),
     }
 
 
@@ -195,3 +200,4 @@ def forget() -> None:
     keys.keyring.cache_clear()
     get_settings.cache_clear()
     get_sync.cache_clear()
+    sys.modules.pop("celeryconfig", None)

@@ -119,8 +119,12 @@ def _of_servers(error: Exception) -> tuple[str, int] | None:
 def _away(error: Exception) -> str | None:
     """Which server is away, if that is what the error says. Told by names: nothing is loaded to find it out."""
     names = {f"{one.__module__.partition('.')[0]}.{one.__name__}" for one in type(error).__mro__}
-    if names & {"redis.RedisError", "kombu.OperationalError"}:
+    if "redis.RedisError" in names:
         return "Redis"
+    if "kombu.OperationalError" in names:
+        from botyard.settings import get_settings  # noqa: PLC0415
+
+        return "Redis" if get_settings().broker_url is None else "RabbitMQ"
     if names & _DATABASE_AWAY:
         return "PostgreSQL"
     return None

@@ -17,8 +17,6 @@ _KEY_BYTES = 32
 # Celery's visibility timeout is 600 s: a ticket that runs longer would be delivered again.
 _LONGEST_SLICE = 500
 _PLACE = re.compile(r"[\w.\-]+(:\d{1,5})?|[\da-fA-F:.]+(/\d{1,3})?|\[[\da-fA-F:.]+\](:\d{1,5})?")
-
-
 # Source: https://core.telegram.org/bots/api#setwebhook
 _WEBHOOK_PORTS = (443, 80, 88, 8443)
 
@@ -50,7 +48,7 @@ def _is_loopback(host: str | None) -> bool:
 _PASSWORD = re.compile(r"://[^:/@]*:([^@/]+)@")
 # What examples have in the place of secrets, ours in .env.example and those of others.
 _SAMPLES = frozenset(
-    ["password", "changeme", "change-me", "secret", "postgres", "redis", "botyard", "admin", "example", "test"]
+    ["password", "changeme", "change-me", "secret", "postgres", "redis", "botyard", "admin", "example", "test", "guest"]
 )
 
 
@@ -79,6 +77,8 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1, le=100)
     redis_url: SecretStr | None = None
     """Redis 7.0 or newer, or Valkey: mailboxes, leases, limits, and Celery's queues."""
+    broker_url: SecretStr | None = None
+    """RabbitMQ, for Celery's queues; none: they are in Redis."""
     durability: Literal["process", "machine"] = "process"
     secret_key: SecretStr | None = None
     """Keys that seal bots' secrets at rest, newest first, separated by commas or lines."""
@@ -252,9 +252,7 @@ class Settings(BaseSettings):
     def _contacts_are_rules(cls, value: str) -> str:
         for rule in value.split(","):
             if not re.fullmatch(r"[^=,\s]+=\d+/\d+", rule.strip()):
-                raise ValueError(
-                    "must be rules like *=20/600: a host, then how many a minute and an hour, 0 for no limit"
-                )
+                raise ValueError("must be rules like *=20/600: a host, how many a minute and an hour, 0 for no limit")
         return value
 
     def first_contacts_of(self, host: str) -> tuple[int, int] | None:
@@ -308,7 +306,9 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _lease_fits(self) -> Self:
+    def _parts_fit(self) -> Self:
+        if self.broker_url and not self.broker_url.get_secret_value().startswith(("amqp://", "amqps://")):
+            raise ValueError("BROKER_URL must begin with amqp:// or amqps://; without it REDIS_URL is the broker")
         if self.ticket_running_seconds < self.lease_seconds:
             raise ValueError("TICKET_RUNNING_SECONDS must not be shorter than LEASE_SECONDS")
         if self.slice_seconds + self.handler_timeout_seconds > _LONGEST_SLICE:

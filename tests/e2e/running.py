@@ -11,6 +11,7 @@ import psutil
 
 from botyard.settings import Settings
 from tests.e2e.yard import wait_until
+from tests.rabbitmq import fresh_broker
 
 START_SECONDS = 90
 
@@ -21,7 +22,7 @@ class Run:
     def __init__(self, state: Path, **settings: str) -> None:
         # Other tests of this process may have servers of their own in the environment.
         inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-        self.environment = {**inherited, "STATE_DIR": str(state), **settings}
+        self.environment = {**inherited, "STATE_DIR": str(state), **fresh_broker(), **settings}
         self.log = state.parent / "run.log"
         self.folder: Path | None = None
         """Where it is started; the tests' own folder if not set."""

@@ -137,7 +137,7 @@ def test_the_sample_of_settings_is_refused_as_it_stands() -> None:
     sample = (ROOT / ".env.example").read_text(encoding="utf-8")
     found = dict(re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", sample, re.MULTILINE))
     with_password = [name for name, value in found.items() if "PASSWORD@" in value]
-    assert len(with_password) == 4
+    assert len(with_password) == 5
     for name in with_password:
         with pytest.raises(ValueError, match=name):
             Settings(environment="production", **{name.lower(): found[name]})

@@ -18,11 +18,13 @@ from redis import Redis
 
 from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES
 from botyard.telemetry import metrics
+from tests import rabbitmq
 from tests.e2e.yard import wait_until
 from tests.factories import TELEGRAM_ID, make_bot
 from tests.integration.outbox_tools import add_row
 from tests.services import Services
 
+pytestmark = pytest.mark.skipif(rabbitmq.SERVER in os.environ, reason="see tests/integration/test_broker.py")
 CELERY = str(Path(sys.executable).parent / "celery")
 QUEUES = "updates,slow,outbound,maintenance"
 TABLES = (

@@ -47,7 +47,7 @@ print(json.dumps({
 @lru_cache(maxsize=1)
 def celery() -> dict[str, Any]:
     """What the Celery application says of itself."""
-    environment = {**os.environ, "REDIS_URL": "redis://localhost:1/0"}
+    environment = {**os.environ, "REDIS_URL": "redis://localhost:1/0", "BROKER_URL": ""}
     ran = subprocess.run(
         [sys.executable, "-c", REPORT], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

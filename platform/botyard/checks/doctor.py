@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from botyard.checks.broker import broker_findings
 from botyard.checks.finding import Check, Finding, look_at_all
 from botyard.checks.keys import key_findings
 from botyard.checks.machine import python_findings, readable_settings, state_findings, supervised_findings
 from botyard.checks.servers import api_findings, postgres_findings, redis_findings
 from botyard.checks.workers import worker_findings
+from botyard.mailbox.broker import broker_name
 from botyard.settings import Settings
 
 _QUEUES = {"updates", "slow", "outbound", "maintenance"}
@@ -37,8 +39,9 @@ def _checks(settings: Settings, *, elsewhere: bool) -> list[tuple[str, Check, st
         ("PostgreSQL", lambda: postgres_findings(settings), "Is its host right in DATABASE_URL?"),
         ("SECRET_KEY", lambda: key_findings(settings), broken),
         ("Redis", lambda: redis_findings(settings), "Is its host right in REDIS_URL?"),
+        ("RabbitMQ", lambda: broker_findings(settings), "Is its host right in BROKER_URL?"),
         ("Bot API", lambda: api_findings(settings), "Look at this machine's connection and name server."),
     ]
     if settings.redis_url is not None:
-        checks.append(("workers", lambda: worker_findings(_QUEUES), "Mend Redis first."))
+        checks.append(("workers", lambda: worker_findings(_QUEUES), f"Mend {broker_name(settings)} first."))
     return checks

@@ -2,9 +2,11 @@
 
 from sqlalchemy import func, select
 
+from botyard.checks.broker import broker_findings
 from botyard.checks.finding import Check, Finding, look_at_all
 from botyard.checks.servers import postgres_findings, redis_findings
 from botyard.checks.workers import worker_findings
+from botyard.mailbox.broker import broker_name
 from botyard.settings import Settings
 from db.engine import get_sessions
 from db.models import Bot, BotHealth
@@ -17,7 +19,8 @@ def installation_findings(settings: Settings) -> list[Finding]:
     checks: list[tuple[str, Check, str]] = [
         ("PostgreSQL", lambda: postgres_findings(settings), "Is it running?"),
         ("Redis", lambda: redis_findings(settings), "Is it running?"),
-        ("workers", lambda: worker_findings(_QUEUES), "Is Redis reachable?"),
+        ("RabbitMQ", lambda: broker_findings(settings), "Is it running?"),
+        ("workers", lambda: worker_findings(_QUEUES), f"Is {broker_name(settings)} reachable?"),
         ("bots", _bot_findings, "Is PostgreSQL reachable?"),
     ]
     return look_at_all(checks)

@@ -51,7 +51,5 @@ class Keeper:
         """Tickets for everything that is due and has none; to be sent. Any number of sweepers is harmless."""
         t = self._times
         found = self._call["sweep"](args=(t.share, t.queued, fresh_id(), limit, self._horizon))
-        return [
-            Ticket(_SWEPT[what], int(bot), ticket.decode(), int(stamp), queue.decode())
-            for what, bot, ticket, stamp, queue in found
-        ]
+        tickets = (parse_ticket(_SWEPT[what], int(bot), ticket) for what, bot, *ticket in found)
+        return [ticket for ticket in tickets if ticket is not None]

@@ -30,6 +30,8 @@ class Ticket:
     stamp: int
     """When it was born, in milliseconds of Redis' clock."""
     queue: str
+    lasts: int = 0
+    """For how many milliseconds its place is kept while it waits in its queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,10 @@ def mailbox_entry(update: bytes) -> bytes:
 
 
 def parse_ticket(task: TaskName, bot: int, raw: Any) -> Ticket | None:
-    """What a script returned as ``{id, stamp, queue}``, or nothing."""
+    """What a script returned as ``{id, stamp, queue, lasts}``, or nothing."""
     if not isinstance(raw, list):
         return None
-    return Ticket(task, bot, raw[0].decode(), int(raw[1]), raw[2].decode())
+    return Ticket(task, bot, raw[0].decode(), int(raw[1]), raw[2].decode(), int(raw[3]))
 
 
 def parse_held(raw: Any) -> Held | None:

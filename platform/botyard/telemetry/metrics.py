@@ -101,9 +101,12 @@ CHECKS: Final = Counter("bot_checks_total", "Health checks of bots by outcome", 
 WEBHOOKS_SET: Final = Counter("webhooks_set_total", "Webhooks set or repaired at the Bot API, by reason", "reason")
 THEFTS: Final = Counter("webhook_thefts_total", "Webhooks that another system has set")
 REFUSED: Final = Counter("celery_messages_refused_total", "Messages in queues that no code of ours sent", "why")
+TICKETS_LOST: Final = Counter(
+    "tickets_lost_total", "Tickets that the broker did not take; the sweep sends others", "queue"
+)
 _ALL: Final[Iterable[Counter | Histogram]] = (
     ACKNOWLEDGED, PROCESSED, RESPONSE_SECONDS, SENT, UNCERTAIN, GIVEN_UP, HELD_BACK, SYNC_EVENTS, CHECKS,
-    WEBHOOKS_SET, THEFTS, REFUSED,
+    WEBHOOKS_SET, THEFTS, REFUSED, TICKETS_LOST,
 )  # fmt: skip
 
 

@@ -8,12 +8,15 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from kombu.exceptions import OperationalError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from botyard.errors import InputError
+from botyard.mailbox.broker import rabbitmq_version
 from botyard.settings import get_settings
 from botyard.sync import get_sync
 from botyard.telegram.run import Lane
@@ -45,7 +48,9 @@ async def ready(request: Request, response: Response) -> dict[str, str]:
     states |= await asyncio.get_running_loop().run_in_executor(None, _database_states)
     if set(states.values()) != {"ok"}:
         response.status_code = 503
-    # Who hears nobody works all the same, on what it reads anew every few seconds.
+    # Who hears nobody works all the same, on what it reads anew every few seconds; and without RabbitMQ updates are
+    # accepted all the same, and wait in their mailboxes.
+    states |= await asyncio.get_running_loop().run_in_executor(None, _broker_states)
     return {**states, "sync": "ok" if get_sync().is_watching else "alone"}
 
 
@@ -55,6 +60,16 @@ async def _redis_state(redis: "Redis") -> str:
     except RedisError:
         return "unreachable"
     return "ok"
+
+
+def _broker_states() -> dict[str, str]:
+    if get_settings().broker_url is None:
+        return {}
+    try:
+        rabbitmq_version(get_settings())
+    except (OperationalError, InputError):
+        return {"broker": "unreachable"}
+    return {"broker": "ok"}
 
 
 def _database_states() -> dict[str, str]:

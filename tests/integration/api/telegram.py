@@ -1,19 +1,16 @@
 """A simulated Telegram behind the API, the worker that answers what only workers can, and what was left to one."""
 
-import json
 import threading
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
 
 import httpx
-import orjson
 import redis
 
 from botyard.operations.running import run
 from tasks.operations import RUNNERS
+from tests.queues import waiting
 from tests.services import Services
 from tests.unit.simulator.process import Process
 
@@ -36,14 +33,9 @@ def webhook_of(process: Process, token: str) -> str:
     return url
 
 
-def errands(valkey: "redis.Redis") -> list[tuple[str, list[int]]]:
-    """What was left to a worker, oldest first."""
-    found = []
-    for raw in reversed(valkey.lrange("maintenance", 0, -1)):
-        headers: dict[str, Any] = json.loads(raw)["headers"]
-        body = orjson.loads(b64decode(json.loads(raw)["body"]))
-        found.append((headers["task"], body[0]))
-    return found
+def errands(_: "redis.Redis") -> list[tuple[str, list[int]]]:
+    """What was left to a worker, oldest first; the servers must be there."""
+    return [(message.task, message.args) for message in waiting("maintenance")]
 
 
 @contextmanager

@@ -51,6 +51,12 @@ class Yard:
     """What whoever repeats a request is told when its answer is to be given again."""
     ids: list[int] = field(default_factory=list)
 
+    def again(self, actor: Actor, customer: int) -> "Thing":
+        del actor
+        if self.refuses is not None:
+            raise self.refuses
+        return shown(customer)
+
 
 def shown(customer: int) -> Thing:
     with get_sessions("system")() as session:
@@ -60,15 +66,9 @@ def shown(customer: int) -> Thing:
 def routes(yard: Yard) -> APIRouter:
     router = APIRouter(route_class=Route)
 
-    def again(actor: Actor, customer: int) -> Thing:
-        del actor
-        if yard.refuses is not None:
-            raise yard.refuses
-        return shown(customer)
-
     @router.post("/v1/things", status_code=201)
     @needs(Need.SIGNED_IN)
-    @creates(again)
+    @creates(yard.again)
     def make(actor: SignedIn, wanted: Wanted, response: Response) -> Thing:
         del actor
         if wanted.name == "unfit":

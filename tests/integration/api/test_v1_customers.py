@@ -18,6 +18,7 @@ from tasks.customers import finish_removals, remove_customer
 from tests.factories import TELEGRAM_ID
 from tests.integration.api.callers import Caller, House, house, superadmin
 from tests.integration.api.telegram import SECRET, errands, telegram_bot
+from tests.queues import taken
 from tests.services import Services, environment
 from tests.unit.simulator.process import Process
 
@@ -123,15 +124,6 @@ def test_a_customer_is_suspended_and_goes_on_with_its_bots(
     assert statuses(clean) == ["active"]
 
 
-@pytest.mark.parametrize("path", ["/v1/bots", "/v1/customers", "/v1/me"])
-def test_a_suspended_customers_people_are_told_so_wherever_they_ask(root: Caller, web: TestClient, path: str) -> None:
-    own = house("one", TELEGRAM_ID)
-    root.patch(path_of(own.id), {"status": "suspended"})
-    answer = Caller(web, own.tokens[Role.OWNER]).get(path)
-    assert answer.status == 403
-    assert answer.body["type"].endswith("#suspended")
-
-
 @pytest.mark.parametrize("before", ["active", "paused", "maintenance", "error", "inactive"])
 def test_a_removed_customer_is_kept_and_restored_as_it_was(
     root: Caller, web: TestClient, clean: Services, before: str
@@ -176,7 +168,7 @@ def test_what_is_kept_goes_when_its_time_is_over(root: Caller, clean: Services, 
         )
         root.delete(path_of(one.id))
     clean.superuser(f"INSERT INTO endpoint_messages (endpoint_id, type, body, customer_id) {copy}")
-    valkey.delete("maintenance")
+    taken("maintenance")
     finish_removals.run()
     assert errands(valkey) == []
     assert customers.is_leaving(own.id) is False
@@ -185,7 +177,7 @@ def test_what_is_kept_goes_when_its_time_is_over(root: Caller, clean: Services, 
     finish_removals.run()
     assert errands(valkey) == [("botyard.remove_bot", [own.bot.id, own.id])]
     clean.superuser(f"DELETE FROM bots WHERE id = {own.bot.id}")  # noqa: S608 - as the worker does in the end
-    valkey.delete("maintenance")
+    taken("maintenance")
     finish_removals.run()
     assert errands(valkey) == [("botyard.remove_customer", [own.id])]
     remove_customer.run(own.id)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from redis import Redis
 
 from botyard.endpoints.managing import change_endpoint
 from botyard.endpoints.recovering import send_test
@@ -24,6 +23,7 @@ from botyard.sync import get_sync
 from tests.e2e.yard import wait_until
 from tests.factories import make_bot, until
 from tests.integration.endpoints.receiver import Receiver, endpoint, happen, messages, send_all
+from tests.queues import taken
 from tests.services import ROOT, Services
 
 
@@ -40,30 +40,28 @@ def watch(tickets: Tickets) -> Iterator[Watch]:
     made.stop()
 
 
-def queued(valkey: "Redis") -> int:
+def queued() -> int:
     """How many tickets wait; they are taken away."""
-    found: list[str] = valkey.lpop("outbound", 100) or []  # type: ignore[assignment]
-    assert all(SEND_EVENTS in message for message in found)
+    found = taken("outbound")
+    assert all(message.task == SEND_EVENTS for message in found)
     return len(found)
 
 
-def test_there_is_one_ticket_until_somebody_looks(tickets: Tickets, valkey: "Redis") -> None:
+def test_there_is_one_ticket_until_somebody_looks(tickets: Tickets) -> None:
     for _ in range(5):
         tickets.issue()
-    assert queued(valkey) == 1
+    assert queued() == 1
     tickets.taken()
     tickets.issue()
-    assert queued(valkey) == 1
+    assert queued() == 1
 
 
 @pytest.mark.usefixtures("watch")
-def test_news_of_a_customer_with_endpoints_issue_a_ticket(
-    tickets: Tickets, valkey: "Redis", receiver: Receiver
-) -> None:
+def test_news_of_a_customer_with_endpoints_issue_a_ticket(tickets: Tickets, receiver: Receiver) -> None:
     bot = make_bot()
     happen(bot.id)
     number, _ = endpoint(receiver)
-    wait_until(lambda: queued(valkey) > 0, 30, "there is an endpoint: somebody looks")
+    wait_until(lambda: queued() > 0, 30, "there is an endpoint: somebody looks")
     for news in (
         lambda: happen(bot.id, BotRestarted()),
         lambda: change_endpoint(number, {"types": ["message.received"]}),
@@ -74,19 +72,19 @@ def test_news_of_a_customer_with_endpoints_issue_a_ticket(
         spread_events()
         tickets.taken()
         news()
-        wait_until(lambda: queued(valkey) > 0, 30, "somebody looks")
+        wait_until(lambda: queued() > 0, 30, "somebody looks")
 
 
 @pytest.mark.usefixtures("watch")
 def test_what_has_become_due_issues_a_ticket_without_news(
-    clean: Services, tickets: Tickets, valkey: "Redis", receiver: Receiver
+    clean: Services, tickets: Tickets, receiver: Receiver
 ) -> None:
     number, _ = endpoint(receiver)
     send_test(number)
-    wait_until(lambda: queued(valkey) > 0, 30, "there is news")
+    wait_until(lambda: queued() > 0, 30, "there is news")
     for _ in range(2):
         tickets.taken()
-        wait_until(lambda: queued(valkey) > 0, 30, "it is still due")
+        wait_until(lambda: queued() > 0, 30, "it is still due")
     clean.superuser("UPDATE endpoint_messages SET due = now() + interval '1 hour'")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from redis import Redis
 from sqlalchemy import text
 
 from botyard.errors import InputError, TransientError
@@ -19,6 +18,7 @@ from botyard.sync import get_sync
 from db.engine import get_engine, get_sessions
 from db.models import Operation
 from tasks.operations import RUNNERS, resume_operations, run_operation
+from tests import queues
 from tests.services import Services
 
 Run = Callable[[Work], dict[str, Any]]
@@ -374,16 +374,16 @@ def test_that_it_was_wanted_is_recorded_and_its_progress_is_not(clean: Services)
 
 
 def test_the_task_sends_the_rest_of_it_behind_what_waits_and_the_sweep_what_was_lost(
-    clean: Services, valkey: "Redis", monkeypatch: pytest.MonkeyPatch
+    clean: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "SLICE_SECONDS", 0.0)
     monkeypatch.setitem(RUNNERS, "test", Runner(lambda work: advanced(work, work.done + 1)))
     number = begun()
-    assert valkey.llen("maintenance") == 1
+    assert len(queues.waiting("maintenance")) == 1
     run_operation.run(number)
-    assert (row(number).state, row(number).done, valkey.llen("maintenance")) == ("queued", 1, 2)
+    assert (row(number).state, row(number).done, len(queues.waiting("maintenance"))) == ("queued", 1, 2)
     resume_operations.run()
-    assert valkey.llen("maintenance") == 2
+    assert len(queues.waiting("maintenance")) == 2
     clean.superuser("UPDATE operations SET runs_until = now() - interval '31 s'")
     resume_operations.run()
-    assert valkey.llen("maintenance") == 3
+    assert len(queues.waiting("maintenance")) == 3

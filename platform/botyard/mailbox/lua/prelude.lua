@@ -25,9 +25,10 @@ end
 local function add_ticket(live, cap, queue, queued, id)
   redis.call('ZREMRANGEBYSCORE', live, '-inf', now)
   if redis.call('ZCARD', live) >= cap then return false end
-  redis.call('ZADD', live, now + lifetime(queue, queued), id)
+  local lasts = lifetime(queue, queued)
+  redis.call('ZADD', live, now + lasts, id)
   redis.call('PEXPIRE', live, 3600000)
-  return {id, now, queue}
+  return {id, now, queue, lasts}
 end
 
 -- The only birth of a ticket for a bot's updates. The caller sends the Celery message.

@@ -30,10 +30,10 @@ for _, bot in ipairs(due('by:bots')) do
   clamp('by:chats:' .. bot)
   index(bot)
   local ticket = issue(bot, share, queued, fresh())
-  if ticket then issued[#issued + 1] = {'updates', bot, ticket[1], ticket[2], ticket[3]} end
+  if ticket then issued[#issued + 1] = {'updates', bot, unpack(ticket)} end
 end
 for _, bot in ipairs(due('by:send')) do
   local ticket = issue_send(bot, queued, fresh())
-  if ticket then issued[#issued + 1] = {'sends', bot, ticket[1], ticket[2], ticket[3]} end
+  if ticket then issued[#issued + 1] = {'sends', bot, unpack(ticket)} end
 end
 return issued
