@@ -7,10 +7,10 @@ SOURCES := platform/botyard tasks bots db tests benchmarks celeryconfig.py
 .DEFAULT_GOAL := help
 # Botyard is a dozen processes: what each of them would compile again and again is compiled once.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup setup-dev run dev test coverage test-live check bench openapi fuzz figures faults screenshot clean lock
+.PHONY: help setup setup-dev run dev test test-rabbitmq coverage test-live check bench openapi fuzz figures faults model screenshot clean lock
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.runtime  ## Make the environment in .venv and install what Botyard runs on
 
@@ -50,6 +50,17 @@ test: setup-dev  ## Run all tests; at most 15 minutes
 coverage: setup-dev  ## The same, and which lines they reach; some minutes longer
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -q
 
+# As Debian packs it, with the Erlang that it needs. Only the tests start it.
+define install_rabbitmq
+	@[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || { echo "Installing RabbitMQ with apt …"; [ "$$(id -u)" = 0 ] || root=sudo; \
+	  $$root apt-get update -qq && \
+	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; }
+endef
+
+test-rabbitmq: setup-dev  ## As test, with RabbitMQ as Celery's broker; TESTS=… runs only some
+	$(install_rabbitmq)
+	@$(BIN)/python -m tests.rabbitmq $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -q --durations=15 $(TESTS)
+
 test-live: setup  ## Ask the Bot API with LIVE_BOT_TOKEN (and LIVE_API_URL, LIVE_CHAT); without a token it only says so
 	@$(BIN)/python -m tests.live
 
@@ -73,8 +84,11 @@ figures: setup-dev  ## Measure what people wait beside floods and bulk sends; ab
 	@$(BIN)/python -m benchmarks.bulk
 	@$(BIN)/python -m benchmarks.api
 
-faults: setup-dev  ## Kill processes under load, write tests/faults/results.json
+faults: setup-dev  ## Everything that can go wrong, under load, five times each; 100 minutes; writes docs/figures
 	@$(BIN)/python -m tests.faults
+
+model:  ## Go through every order of the protocol's steps, with faults between them; some ten minutes
+	@$$(command -v pypy3 || command -v $(BIN)/python || echo $(PYTHON)) -m tests.model
 
 screenshot: setup-dev  ## Take the picture of the chat page that the README shows
 	@$(BIN)/python -m tests.e2e.screenshot

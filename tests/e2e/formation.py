@@ -2,7 +2,8 @@
 
 ``python -m tests.e2e.formation FOLDER PORT…``: everything else comes by environment. ``FORMATION`` may hold, as JSON,
 ``twins``: process types that run twice, as on two machines; ``told``: what a process is told instead of what all are
-told, ``{"web": {"REDIS_URL": …}}``; ``entries``: what stands in the Procfile's commands instead of something else.
+told, ``{"web": {"REDIS_URL": …}}``; ``entries``: what stands in the Procfile's commands instead of something else;
+``simulator``: on which port it listens, if that is not the one by which it is known.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from botyard.embedded import PostgresServer, ValkeyServer
 from botyard.running.formation import small_formation
@@ -40,13 +41,20 @@ def processes(folder: Path, postgres: PostgresServer, valkey: ValkeyServer) -> l
     small = {entry.name: entry for entry in small_formation(get_settings(), folder, {})}
     simulator = small["simulator"]
     assert isinstance(simulator, Process)
+    asked = json.loads(os.environ.get(FORMATION, "{}"))
+    listens = {str(get_settings().simulator_port): str(asked["simulator"])} if "simulator" in asked else {}
     found: list[Process | Step] = [
         _server("postgres", postgres, folder),
         _server("valkey", valkey, folder),
-        Process("simulator", [*simulator.argv[:-2]], ready=simulator.ready, stage=0, log_file=folder / "simulator.log"),
+        Process(
+            "simulator",
+            [listens.get(word, word) for word in simulator.argv[:-2]],
+            ready=simulator.ready,
+            stage=0,
+            log_file=folder / "simulator.log",
+        ),
         Step("release", ["sh", "-c", f"exec {procfile()['release']}"], stage=1),
     ]
-    asked = json.loads(os.environ.get(FORMATION, "{}"))
     for name, command in procfile().items():
         if name in LEFT_OUT:
             continue
@@ -101,7 +109,8 @@ async def main(folder: Path, postgres_port: int, valkey_port: int) -> int:
     password = os.environ["YARD_PASSWORD"]
     with StateFolder(folder) as state:
         postgres = PostgresServer(folder / "postgres", postgres_port, password=password)
-        valkey = ValkeyServer(folder / "valkey", valkey_port, password=password)
+        fsync: Literal["always", "everysec"] = "always" if get_settings().durability == "machine" else "everysec"
+        valkey = ValkeyServer(folder / "valkey", valkey_port, password=password, fsync=fsync)
         console = Console()
         supervisor = Supervisor(processes(folder, postgres, valkey), state=state, output=console)
         try:

@@ -20,6 +20,7 @@ from botyard.embedded import free_port
 from botyard.supervisor import read_status
 from tests.commands import botyard
 from tests.e2e.formation import FORMATION
+from tests.rabbitmq import fresh_broker
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -107,6 +108,7 @@ class Yard:
             "WORKER_OUTBOUND_SLOTS": "8",
             "LOG_FORMAT": "json",
             FORMATION: json.dumps(self.asked),
+            **fresh_broker(),
             **settings,
         }
 
@@ -130,6 +132,11 @@ class Yard:
             raise
         if kind is not None:
             print((self.folder / "supervisor.log").read_text()[-3000:])
+
+    @property
+    def supervisor(self) -> "subprocess.Popen[bytes]":
+        """The process that starts all others, and starts them again."""
+        return self._supervisor
 
     def _is_up(self) -> bool:
         if self._supervisor.poll() is not None:

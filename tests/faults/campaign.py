@@ -1,111 +1,135 @@
-"""Faults under load, and what the simulator's history says afterwards."""
+"""One run of a row: load, a fault in the middle of it, until everything is answered; and what the history says."""
 
-import json
+import random
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from tests.e2e.load import SLOW_KIND, drained, write_in_bursts
-from tests.e2e.yard import Yard
+import psycopg2
+from redis import RedisError
 
-RESULTS = Path(__file__).parent / "results.json"
-TOKENS = ("4200000101:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "4200000102:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-DRAIN_SECONDS = 150
-_INTO_A_BURST = 0.15
+from tests.e2e.yard import wait_until
+from tests.faults.figures import Figures, read
+from tests.faults.load import Load, Plan
+from tests.faults.settings import PLAIN, Setting
+from tests.faults.yard import FaultyYard
+
+_INTO: Final = 0.25
+"""The part of the load after which the fault begins."""
+_OPEN: Final = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'retry', 'sending')"
+_UNCERTAIN: Final = "SELECT coalesce(sum(uncertain_count), 0) FROM outbox"
+_DEAD: Final = "SELECT count(*) FROM dead_letters"
 
 
-@dataclass(frozen=True)
-class Result:
-    """One fault's line of the report."""
+@dataclass(slots=True)
+class Scene:
+    """Where a fault strikes.
 
+    Args:
+        yard: running.
+        bots: whom people write to, by Telegram's ids.
+        dice: of this run.
+        load: of this run.
+        figures: of this run.
+    """
+
+    yard: FaultyYard
+    bots: Sequence[int]
+    dice: random.Random
+    load: Load
+    figures: Figures
+
+    def pause(self, least: float, most: float) -> None:
+        """A moment left to chance, in seconds."""
+        time.sleep(self.dice.uniform(least, most))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fault, and what must hold.
+
+    Args:
+        number: in docs/promises.md.
+        fault: in words.
+        strike: lets it happen, and returns when it is over.
+        plan: the load beside it.
+        unmoved: which of the bots have no part in it; by default all but a few have.
+        finish: looks at what only this row is about, once everything is answered.
+        lost: how many lost updates or answers are right, once it is over.
+        dead: how many dead letters are right.
+        refused: how many answers with 429 are right; none: any.
+        drain: seconds within which everything is answered after it.
+        bugs: the planted bugs that it catches.
+        setting: of its yard.
+    """
+
+    number: int
     fault: str
-    injected: int
-    accepted: int
-    lost: int
-    doubled: int
-    reordered: int
-    sent_twice: int
-    uncertain: int
-    recovery_s: float
-    examples: tuple[str, ...] = ()
-
-    def holds(self) -> bool:
-        """Every promise was kept: a second send is one that was counted as uncertain."""
-        return not (self.lost or self.doubled or self.reordered) and self.sent_twice <= self.uncertain
+    strike: Callable[[Scene], None]
+    plan: Plan = field(default_factory=Plan)
+    unmoved: Callable[[Sequence[int]], Collection[int]] = tuple
+    finish: Callable[[Scene], None] = lambda _: None
+    lost: Callable[[Scene], int] = lambda _: 0
+    dead: int = 0
+    refused: int | None = 0
+    drain: float = 120.0
+    bugs: tuple[str, ...] = ()
+    setting: Setting = PLAIN
 
 
-def kill(name: str) -> Callable[[Yard], None]:
-    """``kill -9`` of a process type and all of its group."""
-    return lambda yard: yard.kill(name)
-
-
-def kill_child(name: str) -> Callable[[Yard], None]:
-    """``kill -9`` of one child of a process type."""
-    return lambda yard: yard.kill_child(name)
-
-
-FAULTS: dict[str, Callable[[Yard], None]] = {
-    "kill -9 web": kill("web"),
-    "kill -9 one web process": kill_child("web"),
-    "kill -9 worker": kill("worker"),
-    "kill -9 one child of worker": kill_child("worker"),
-    "kill -9 worker_slow": kill("worker_slow"),
-    "kill -9 worker_outbound": kill("worker_outbound"),
-    "kill -9 worker_maintenance": kill("worker_maintenance"),
-    "kill -9 beat": kill("beat"),
-    "kill -9 valkey": kill("valkey"),
-    "kill -9 postgres": kill("postgres"),
-}
-
-
-def add_bots(yard: Yard) -> list[int]:
-    """One bot for each queue."""
-    return [yard.add_bot(token, SLOW_KIND, queue) for token, queue in zip(TOKENS, ("updates", "slow"), strict=True)]
-
-
-def run_fault(
-    yard: Yard, bots: list[int], faults: list[str], *, messages: int, seconds: float, seed: int = 1
-) -> Result:
-    """Load with faults spread over it, until everything is answered."""
+def run_row(yard: FaultyYard, bots: Sequence[int], row: Row, seed: int) -> Figures:
+    """Run a row once."""
+    yard.calm()
+    yard.simulator.post("/sim/faults", fault="off")
     yard.simulator.post("/sim/history/reset")
-    before = yard.metric("bot_sends_uncertain_total")
-    injected = 0
-
-    def inject(burst: int, of: int) -> None:
-        """In the middle of a burst, the next fault that is due."""
-        nonlocal injected
-        if injected < len(faults) and burst >= (injected + 0.5) * of / len(faults):
-            time.sleep(_INTO_A_BURST)
-            FAULTS[faults[injected]](yard)
-            injected += 1
-
-    made = write_in_bursts(yard, bots, messages=messages, chats=50, seconds=seconds, seed=seed, meanwhile=inject)
-    ended = time.monotonic()
-    verdict, _ = drained(yard, made, DRAIN_SECONDS)
-    return Result(
-        fault=" + ".join(dict.fromkeys(faults)),
-        injected=injected,
-        accepted=verdict.accepted,
-        lost=verdict.lost + made - verdict.accepted,
-        doubled=verdict.doubled,
-        reordered=verdict.reordered,
-        sent_twice=verdict.sent_twice,
-        uncertain=int(_uncertain(yard) - before),
-        recovery_s=round(time.monotonic() - ended, 1),
-        examples=tuple(verdict.examples),
-    )
-
-
-def _uncertain(yard: Yard) -> float:
-    """The figure once it no longer moves: processes add up what they counted once a second."""
-    last = -1.0
-    while (now := yard.metric("bot_sends_uncertain_total")) != last:
-        last = now
-        time.sleep(1.5)
-    return now
+    before = yard.figure(_UNCERTAIN), yard.figure(_DEAD)
+    figures = Figures(row.number, row.fault, seed)
+    load = Load(yard, bots, row.plan, seed)
+    scene = Scene(yard, bots, random.Random(seed), load, figures)
+    with load:
+        time.sleep(row.plan.seconds * _INTO)  # the fault comes into a load that is under way
+        try:
+            row.strike(scene)
+        except AssertionError as error:
+            figures.broken.append(str(error))
+        over = time.monotonic()
+    yard.calm()
+    _drain(yard, row, figures)
+    figures.drain_s = round(time.monotonic() - max(over, load.ended), 1)
+    figures.uncertain = yard.figure(_UNCERTAIN) - before[0]
+    figures.dead = yard.figure(_DEAD) - before[1]
+    verdict = read(figures, yard.simulator.history(), set(bots), set(row.unmoved(bots)))
+    row.finish(scene)
+    figures.judge(lost=row.lost(scene), dead=row.dead, refused=row.refused)
+    if figures.accepted < load.made:
+        figures.broken.append(f"{load.made - figures.accepted} never acknowledged")
+    if figures.more["news"] < load.news:
+        figures.broken.append(f"{load.news - figures.more['news']:g} of the bulk sends lost")
+    figures.broken += verdict.examples[:3] if figures.broken else []
+    return figures
 
 
-def write(results: list[Result]) -> None:
-    """Keep the report."""
-    RESULTS.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
+def _drain(yard: FaultyYard, row: Row, figures: Figures) -> None:
+    """Until nothing is under way any more: no update at Telegram, in a mailbox or in the outbox."""
+
+    def nothing(count: Callable[[], int]) -> Callable[[], bool]:
+        def none_left() -> bool:
+            try:
+                return count() == 0
+            except (RedisError, psycopg2.Error):
+                return False  # a server that was killed is on its way back
+
+        return none_left
+
+    try:
+        wait_until(yard.simulator.settled, row.drain, "every update is acknowledged")
+        wait_until(nothing(yard.held), row.drain, "every update is resolved")
+        wait_until(nothing(lambda: yard.figure(_OPEN)), row.drain, "everything is sent")
+    except AssertionError as error:
+        figures.broken.append(str(error))
+
+
+def with_seconds(row: Row, seconds: float) -> Row:
+    """The same row with a shorter or longer load."""
+    return replace(row, plan=replace(row.plan, seconds=seconds))

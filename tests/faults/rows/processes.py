@@ -1,0 +1,222 @@
+"""Processes that are killed, stand still, run twice, or are replaced."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import psutil
+
+from tests.e2e.yard import wait_until
+from tests.faults.campaign import Row, Scene
+from tests.faults.load import Plan
+from tests.faults.settings import SHORT, TWO_OF_EACH
+from tests.faults.yard import TYPES
+
+CHAT_SECONDS: Final = 20.0
+"""So long a chat waits at most behind an update that cannot be processed."""
+RECOVERY_SECONDS: Final = 15.0
+"""From a killed worker until everything is as before: a lease, a sweep, and the wait in the queue."""
+_MEMORY: Final = 2 << 30
+_WINDOW: Final = 50
+"""Sends that one sender has under way at most."""
+_INBOUND: Final = ("take.after", "load.after", "handle.before", "commit.before", "commit.after", "done.after")
+_SERVERS: Final = ("valkey", "postgres")
+
+
+def struck(scene: Scene, points: Sequence[str], action: str = "kill") -> None:
+    """One after the other, whoever comes to these points first."""
+    for point in points:
+        scene.yard.points.arm(point, action)
+        scene.yard.wait_struck(point, 60)
+        scene.pause(0.3, 1.5)
+
+
+def _kill_web(scene: Scene) -> None:
+    struck(scene, ("accept.before", "accept.after"))
+    scene.yard.kill_child("web")
+    scene.pause(0.5, 1.0)
+    scene.yard.kill("web")
+
+
+def _kill_senders(scene: Scene) -> None:
+    struck(scene, ("call.before", "call.after", "record.before"))
+    scene.yard.simulator.post("/sim/faults", fault="slow", methods=["sendMessage"], seconds=1, count=20)
+    scene.pause(0.5, 1.0)
+    scene.yard.kill("worker_outbound")
+
+
+def killed(name: str) -> Callable[[Scene], None]:
+    """A process type and all of its group, at some moment."""
+
+    def strike(scene: Scene) -> None:
+        scene.pause(0.0, 1.0)
+        scene.yard.kill(name)
+
+    return strike
+
+
+def _recovered(scene: Scene) -> None:
+    scene.figures.in_time("recovery", scene.figures.drain_s, RECOVERY_SECONDS)
+
+
+def _few_uncertain(scene: Scene) -> None:
+    scene.figures.bound("uncertain", scene.figures.uncertain, 4 * _WINDOW)
+    _recovered(scene)
+
+
+def _kill_all(scene: Scene) -> None:
+    yard = scene.yard
+    for pid in [yard.pid(name) for name in (*TYPES, *_SERVERS)]:
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _beat_down(scene: Scene) -> None:
+    with _appointments(scene):
+        scene.yard.kill("beat")
+        scene.pause(0.5, 1.5)
+        with scene.yard.stopped("beat"):
+            scene.pause(4.0, 5.0)
+
+
+def _several_beats(scene: Scene) -> None:
+    command = ["celery", "-A", "tests.faults.tasks", "beat"]
+    ready = [scene.yard.folder / "ready" / f"beat of {number}" for number in range(2)]
+    more = []
+    for file in ready:
+        file.unlink(missing_ok=True)
+        environment = {**scene.yard.environment, "BOTYARD_READY_FILE": str(file)}
+        more.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    try:
+        with _appointments(scene):
+            wait_until(lambda: all(file.exists() for file in ready), 60, "all beats are there")
+            scene.pause(3.0, 4.0)
+    finally:
+        for one in more:
+            one.terminate()
+            one.wait(30)
+
+
+@contextmanager
+def _appointments(scene: Scene) -> Iterator[None]:
+    """Jobs that come due while something is wrong: each is to ring once."""
+    bot = alarm_of(scene)
+    person = scene.load.person(scene.bots[0], 0)
+    names = [f"{scene.figures.row}.{scene.figures.seed}.{number}" for number in range(20)]
+    texts = [f"{scene.dice.uniform(0.5, 6):.2f} {name}" for name in names]
+    messages = [{"person_id": person, "text": text} for text in texts]
+    scene.yard.simulator.post("/sim/batch", bot_id=bot, messages=messages)
+    yield
+
+    def rung() -> Counter[str]:
+        return Counter(text for text in texts_of(scene, bot) if text.startswith("rang "))
+
+    wait_until(lambda: len(rung()) == len(names), 60, "every appointment is kept")
+    twice = {text: count for text, count in rung().items() if count > 1}
+    if len(twice) > scene.figures.uncertain:
+        scene.figures.broken.append(f"rang twice: {twice}")
+
+
+def texts_of(scene: Scene, bot: int) -> list[str]:
+    """What has arrived of a bot's messages."""
+    calls = (one for one in scene.yard.simulator.history() if one["kind"] == "call" and one["bot_id"] == bot)
+    return [one["params"]["text"] for one in calls if one["method"] == "sendMessage" and one["ok"]]
+
+
+def alarm_of(scene: Scene) -> int:
+    """The bot that keeps appointments."""
+    return max(scene.bots) + 1
+
+
+def misbehaving_of(scene: Scene) -> int:
+    """The bot that does what it is told, whatever that is."""
+    return max(scene.bots) + 2
+
+
+def _eat_memory(scene: Scene) -> None:
+    """Every worker may have two gigabytes."""
+    for name in ("worker", "worker_slow"):
+        leader = psutil.Process(scene.yard.pid(name))
+        for process in (leader, *leader.children(recursive=True)):
+            process.rlimit(psutil.RLIMIT_AS, (_MEMORY, _MEMORY))
+    _provoke("eat", "die")(scene)
+
+
+def _provoke(*words: str) -> Callable[[Scene], None]:
+    """Somebody has the misbehaving bot do something between two messages of the same chat, and others write to it."""
+
+    def strike(scene: Scene) -> None:
+        bot, number = misbehaving_of(scene), scene.figures.seed
+        victim, other = (scene.load.person(scene.bots[0], place) for place in (0, 1))
+        for word in words:
+            texts = [f"before-{word}", f"{word}-{number}", f"after-{word}"]
+            messages = [{"person_id": victim, "text": text} for text in texts]
+            neighbour = [{"person_id": other, "text": f"beside-{word}"}]
+            began = time.monotonic()
+            scene.yard.simulator.post("/sim/batch", bot_id=bot, messages=messages + neighbour)
+            answered(scene, bot, victim, f"after-{word}")
+            scene.figures.in_time(f"chat after {word}", time.monotonic() - began, CHAT_SECONDS)
+            answered(scene, bot, other, f"beside-{word}")
+
+    return strike
+
+
+def answered(scene: Scene, bot: int, chat: int, text: str) -> None:
+    """Wait until what was written in a chat is answered."""
+
+    def there() -> bool:
+        calls = (one for one in scene.yard.simulator.history() if one["kind"] == "call" and one["bot_id"] == bot)
+        return any(one["chat_id"] == chat and one["params"].get("text", "").endswith(text) for one in calls)
+
+    wait_until(there, 120, f"{text} is answered")
+
+
+def _flood(scene: Scene) -> None:
+    bot = scene.bots[1]
+    people = [scene.load.person(bot, place) for place in range(scene.load.plan.chats)]
+    scene.load.add(bot, [(person, f"flood-{number}") for number in range(2500) for person in people])
+
+
+def _one_chat(scene: Scene) -> None:
+    bot = scene.bots[1]
+    person = scene.load.person(bot, 0)
+    scene.load.add(bot, [(person, f"many-{number}") for number in range(5000)])
+
+
+def _rolling(scene: Scene) -> None:
+    for _ in range(4):
+        for name in ("web", "worker", "worker_slow", "worker_outbound", "beat"):
+            process = psutil.Process(scene.yard.pid(name))
+            process.terminate()
+            process.wait(60)
+            scene.yard.pid(name)
+            scene.pause(0.5, 1.0)
+
+
+def _but_first_two(bots: Sequence[int]) -> Sequence[int]:
+    return bots[2:]
+
+
+ROWS: Final = [
+    Row(1, "kill -9 web before and after taking an update in", _kill_web, finish=_recovered, bugs=("no-inbox-key",)),
+    Row(2, "kill -9 worker at each of six steps", lambda scene: struck(scene, _INBOUND), finish=_recovered,
+        plan=Plan(seconds=14), bugs=("popped-when-taken",)),
+    Row(3, "kill -9 sender before, during, after a call", _kill_senders, finish=_few_uncertain,
+        plan=Plan(seconds=12), bugs=("sent-before-the-call", "adopted-silently", "never-adopted")),
+    Row(4, "kill -9 beat; beat stands still", _beat_down),
+    Row(5, "three beats", _several_beats),
+    Row(6, "kill -9 everything at once", _kill_all),
+    Row(7, "a handler eats all memory", _eat_memory, plan=Plan(seconds=30, rate=30), dead=2,
+        unmoved=_but_first_two),
+    Row(8, "a handler hangs; blocks its loop", _provoke("hang", "block"), plan=Plan(seconds=60, rate=20), dead=2,
+        unmoved=_but_first_two, setting=SHORT),
+    Row(21, "an update that always raises; that crashes", _provoke("raise", "die"), plan=Plan(seconds=30, rate=30),
+        dead=2, unmoved=_but_first_two, bugs=("failed-goes-behind",)),
+    Row(22, "10,000 updates at once to one bot", _flood, unmoved=_but_first_two, drain=400),
+    Row(23, "5,000 updates of one chat", _one_chat, unmoved=_but_first_two, drain=400),
+    Row(31, "twenty restarts under load", _rolling, plan=Plan(seconds=90, rate=30), setting=TWO_OF_EACH),
+]  # fmt: skip
