@@ -1,5 +1,6 @@
 """What the campaign is made of: failpoints, the proxy, and the reading of the history."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -62,7 +63,7 @@ def echo() -> Iterator[int]:
                 threading.Thread(target=repeat, args=(connection,), daemon=True).start()
 
         def repeat(connection: socket.socket) -> None:
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 while data := connection.recv(1000):
                     connection.sendall(data)
 

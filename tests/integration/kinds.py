@@ -111,7 +111,7 @@ def counting(application: Any) -> None:
 
 def slow(application: Any) -> None:
     async def wait(_: Any, __: Any) -> None:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.0)
 
     _add(application, wait)
 

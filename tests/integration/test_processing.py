@@ -203,7 +203,7 @@ async def test_a_slow_bot_never_works_in_more_slices_than_its_share(clean: Servi
             yard.tickets.sent += yard.keeper.sweep()
             running += [asyncio.create_task(yard.work(ticket)) for ticket in yard.tickets.sent]
             yard.tickets.sent.clear()
-            await until(lambda number=number: len(kinds.STARTS) == number, 0.35)
+            await until(lambda number=number: len(kinds.STARTS) == number, 0.9)
             assert sum(not task.done() for task in running) <= yard.settings.share
         await asyncio.gather(*running)
         await yard.settle(sending=False)

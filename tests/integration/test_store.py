@@ -69,6 +69,31 @@ def test_a_known_update_changes_nothing(clean: Services, bot: ServedBot) -> None
     assert not load(bot, bot.telegram_id, [Wanted(2, ())])[0].resolved
 
 
+def test_a_send_whose_number_a_stalled_run_has_taken_is_not_dropped_but_run_again(
+    clean: Services, bot: ServedBot
+) -> None:
+    clean.superuser(
+        "INSERT INTO outbox (bot_id, customer_id, telegram_id, update_id, n, chat_key, lane, method, params)"
+        " SELECT id, customer_id, telegram_id, 1, 1, '5', 1, 'sendMessage', '{}' FROM bots"
+    )
+    numbered = resolution(1, guards=[guard(state={"data": {"a": 1}})], sends=[send("x") | {"n": 1}])
+    assert verdicts(bot, numbered) == [Verdict.STALE]
+    assert (memory(bot), rows(clean, "SELECT count(*) FROM inbox")) == ({}, [(0,)])
+    behind = resolution(1, guards=[guard(state={"data": {"a": 1}})], sends=[send("x") | {"n": 2}])
+    assert verdicts(bot, behind) == [Verdict.WRITTEN]
+    assert rows(clean, "SELECT n FROM outbox ORDER BY n") == [(1,), (2,)]
+    assert verdicts(bot, resolution(1, guards=[guard(version=1)], sends=[send("x") | {"n": 1}])) == [Verdict.KNOWN]
+
+
+def test_an_update_that_stands_twice_in_a_batch_has_one_end(clean: Services, bot: ServedBot) -> None:
+    run = resolution(1, guards=[guard(state={"data": {"a": 1}})])
+    given_up = resolution(1, dead={"reason": "r", "detail": "d", "attempts": 3, "fingerprint": "f"})
+    assert verdicts(bot, run, given_up)[0] in {Verdict.WRITTEN, Verdict.KNOWN}
+    ends = rows(clean, "SELECT state, (SELECT count(*) FROM dead_letters) FROM inbox")
+    assert ends in ([("done", 0)], [("dead", 1)])
+    assert len(memory(bot)) == int(ends[0][0] == "done")
+
+
 def test_the_same_update_id_of_another_telegram_bot_is_another_update(bot: ServedBot) -> None:
     other = make_bot(bot.telegram_id + 1)
     assert verdicts(bot, resolution(1)) == [Verdict.WRITTEN]

@@ -51,6 +51,15 @@ async def test_who_waits_too_long_is_told_so_and_leaves_nothing_behind() -> None
         assert alone
 
 
+async def test_where_somebody_is_alone_or_waits_for_it_nobody_else_waits() -> None:
+    solitude = Solitude()
+    assert solitude.enter("one")
+    async with solitude.alone("first", 0) as first, solitude.alone("second", 60) as second:
+        assert (first, second) == (False, False)
+        assert solitude.wanted
+    assert not solitude.wanted
+
+
 async def test_one_that_was_given_up_keeps_nobody_waiting_and_may_leave_again() -> None:
     solitude = Solitude()
     assert solitude.enter("blocked")
@@ -80,20 +89,17 @@ async def test_an_error_alone_leaves_nothing_behind() -> None:
     assert solitude.enter("other")
 
 
-async def test_two_who_want_to_be_alone_are_alone_one_after_the_other() -> None:
-    solitude, inside, most = Solitude(), 0, 0
+async def test_of_several_who_want_to_be_alone_one_is() -> None:
+    solitude, told = Solitude(), []
 
     async def suspect(token: str) -> None:
-        nonlocal inside, most
         async with solitude.alone(token, 5) as alone:
-            assert alone
-            inside += 1
-            most = max(most, inside)
+            told.append(alone)
             await asyncio.sleep(0.01)
-            inside -= 1
 
     await asyncio.gather(*map(suspect, "abcd"))
-    assert most == 1
+    assert sorted(told) == [False, False, False, True]
+    assert not solitude.wanted
 
 
 class Work:

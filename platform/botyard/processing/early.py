@@ -56,13 +56,15 @@ class EarlySends:
         sends = [send for send in run.sends if not send.written]
         row = {"u": run.update_id, "at": received_at, "sends": [send_row(send) for send in sends]}
         try:
-            batch = orjson.dumps([row]).decode()
-            await asyncio.get_running_loop().run_in_executor(self._database, self._execute, batch)
+            wanted = {**self._parameters, "batch": orjson.dumps([row]).decode()}
+            written = await asyncio.get_running_loop().run_in_executor(self._database, self._ask, WRITE_EARLY, wanted)
         except (TypeError, *DATABASE_TROUBLE) as error:
             log.warning("not_written_early", update_id=run.update_id, error=type(error).__name__)
             return
+        numbers = {n for (n,) in written}
         for send in sends:
-            send.written = True
+            # Another run may have sent something else under its number: the commit finds that out.
+            send.written = send.n in numbers
         await self._wake()
 
     async def sent(self, update_id: int, chat: str) -> None:
@@ -72,7 +74,7 @@ class EarlySends:
         while loop.time() < until:
             wanted = {**self._parameters, "update": update_id, "chat": chat}
             try:
-                (open_rows,) = await loop.run_in_executor(self._database, self._ask, OPEN_BEFORE, wanted)
+                ((open_rows,),) = await loop.run_in_executor(self._database, self._ask, OPEN_BEFORE, wanted)
             except DATABASE_TROUBLE:
                 break
             if not open_rows:
@@ -80,14 +82,11 @@ class EarlySends:
             await asyncio.sleep(_LOOK_SECONDS)
         log.warning("call_out_of_turn", update_id=update_id, chat=chat)
 
-    def _execute(self, batch: str) -> None:
-        self._ask(WRITE_EARLY, {**self._parameters, "batch": batch})
-
-    def _ask(self, statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    @staticmethod
+    def _ask(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with one_statement() as cursor:
             cursor.execute(statement, parameters)
-            (row,) = cursor.fetchall()
-            return tuple(row)
+            return list(cursor.fetchall())
 
 
 class Watched:

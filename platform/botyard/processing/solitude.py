@@ -44,12 +44,20 @@ class Solitude:
     async def alone(self, token: str, patience: float) -> AsyncIterator[bool]:
         """Wait until nothing else runs in this process, and keep it so; false when that took too long.
 
+        False at once where somebody else waits or is alone: whoever waited here, with a start that is counted already,
+        would die with it.
+
+
         Args:
             token: of the run.
             patience: seconds.
         """
         with self._lock:
-            self._wanted += 1
+            others = self._wanted > 0
+            self._wanted += not others
+        if others:
+            yield False
+            return
         until = time.monotonic() + patience
         try:
             # A look every 20 ms and not a blocking wait: it is rare, and a cancelled wait must leave nothing behind.

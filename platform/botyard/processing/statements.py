@@ -50,7 +50,7 @@ _SENDS: Final = """n AS MATERIALIZED (
     FROM n
   -- Those that were written while the handlers were still running are there.
   ON CONFLICT (telegram_id, update_id, n) WHERE update_id IS NOT NULL DO NOTHING
-  RETURNING id
+  RETURNING id, n
 )"""
 
 
@@ -71,7 +71,11 @@ WITH r AS MATERIALIZED (
   SELECT 1 FROM bots WHERE id = %(bot)s AND removal_began IS NULL
 ), x AS MATERIALIZED (
   SELECT r.* FROM r WHERE EXISTS (SELECT 1 FROM b) AND NOT EXISTS (
-    SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version){has_room}
+    SELECT 1 FROM g LEFT JOIN v USING (scope, key) WHERE g.u = r.u AND coalesce(v.version, 0) <> g.version)
+    -- A stalled run of it has sent something under one of these numbers since this one began: load that, and run again.
+    AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(r.sends) AS s(send) JOIN outbox w
+      ON w.telegram_id = %(telegram_id)s AND w.update_id = r.u AND w.n = (s.send->>'n')::bigint
+      WHERE NOT EXISTS (SELECT 1 FROM inbox k WHERE k.telegram_id = %(telegram_id)s AND k.update_id = r.u)){has_room}
 ), i AS (
   INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at,
                      started_at, attempt)
@@ -173,7 +177,7 @@ WITH y AS MATERIALIZED (
    WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s AND removal_began IS NULL)
      AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.telegram_id = %(telegram_id)s AND i.update_id = x.u)
 ), {_SENDS}
-SELECT count(*) FROM o
+SELECT n FROM o
 """  # noqa: S608 - joined from constants
 WRITTEN_EARLY: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);

@@ -153,13 +153,15 @@ def commit(bot: ServedBot, telegram_id: int, batch: Sequence[Resolution]) -> lis
 def _without_shared_memory(batch: Sequence[Resolution]) -> list[list[Resolution]]:
     parts: list[tuple[set[MemoryKey], list[Resolution]]] = []
     for resolution in sorted(batch, key=lambda one: one.update_id):
+        # Nor the same update twice: one that a slice lost and took again may stand here as run and as given up.
+        wanted = resolution.memory | {("update", str(resolution.update_id))}
         for taken, part in parts:
-            if taken.isdisjoint(resolution.memory):
-                taken.update(resolution.memory)
+            if taken.isdisjoint(wanted):
+                taken.update(wanted)
                 part.append(resolution)
                 break
         else:
-            parts.append((set(resolution.memory), [resolution]))
+            parts.append((set(wanted), [resolution]))
     return [part for _, part in parts]
 
 
