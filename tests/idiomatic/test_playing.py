@@ -39,10 +39,15 @@ class Place:
         self.token = f"{self.bot}:AAAA-plays-in-tests"
 
     def play(
-        self, steps: str, answer: Answer = echo, restart: Callable[[], None] = lambda: None, seconds: int = 10
+        self,
+        steps: str,
+        answer: Answer = echo,
+        restart: Callable[[], None] = lambda: None,
+        seconds: int = 10,
+        patience: float = 1.0,
     ) -> Transcript:
         self.path.write_text(f"seconds: {seconds}\nsteps:\n{steps}", encoding="utf-8")
-        player = Player(read_dialogue(self.path), self.control, self.token)
+        player = Player(read_dialogue(self.path), self.control, self.token, patience=patience)
         player.prepare()
         stopping = threading.Event()
         thread = threading.Thread(target=self._answer, args=(answer, stopping))
@@ -177,15 +182,15 @@ def test_a_restart_is_made_where_it_is_written_and_after_the_bot_has_come_to_res
 
 def test_a_bot_that_goes_on_sending_has_not_come_to_rest(place: Place) -> None:
     def slowly(update: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for _ in range(4):
+        for _ in range(9):
             time.sleep(0.15)  # the bot's own pace
             yield from echo(update)
 
     seen: list[int] = []
     messages = partial(place.control.messages, place.bot, ANN, ANN)
-    steps = "  - say: hi\n  - restart:\n" + "  - expect: hi\n" * 4
-    place.play(steps, slowly, restart=lambda: seen.append(len(messages())))
-    assert seen == [5]
+    steps = "  - say: hi\n  - restart:\n" + "  - expect: hi\n" * 9
+    place.play(steps, slowly, restart=lambda: seen.append(len(messages())), patience=4)
+    assert seen == [10]
 
 
 def test_a_simulator_that_is_not_there_is_named() -> None:

@@ -217,7 +217,7 @@ class Player:
         """Wait until the bot has fetched everything, and then has been quiet for a while."""
         deadline = time.monotonic() + self._dialogue.seconds * self._patience
         quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < QUIET:
+        while time.monotonic() - quiet_since < QUIET * self._patience:
             waiting = self._control.get("pending")["bots"].get(str(self._cast.bot_id), 0)
             if self._watcher.look() or waiting:
                 quiet_since = time.monotonic()
