@@ -28,6 +28,7 @@ from botyard.jobs.firing import fire_due
 from botyard.mailbox.clock import Clock, sweep_once
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
+from botyard.mailbox.owners import Roll
 from botyard.mailbox.protocol import mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.manager import BotManager
@@ -45,6 +46,7 @@ from tasks.process_logs import say_ready
 
 _SQL_SWEEP_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 30.0
+_ROLL_SECONDS = 1.0
 _FLUSH_SECONDS = 1.0
 _TELL_SECONDS = 0.3
 _DAYS_SECONDS = 5.0
@@ -70,6 +72,7 @@ class WorkerProcess:
         get_sync().on("users.erased", lambda _, data: ACQUAINTANCES.forget(int(data["id"] or 0)))
         get_sync().start()
         self.keeper = Keeper(self.redis, times_of(self.settings))
+        self._roll = Roll(self.redis)
         self.tickets = CeleryTickets(celery_producer())
         self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets)
         self.loop = LoopThread()
@@ -80,6 +83,7 @@ class WorkerProcess:
         self._clock = Clock(
             [
                 (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
+                (_ROLL_SECONDS, self._roll.call),
                 (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
                 (_TELL_SECONDS, activity.tell),
                 (_DAYS_SECONDS, activity.write),
@@ -144,6 +148,7 @@ class WorkerProcess:
         with contextlib.suppress(RedisError, *DATABASE_TROUBLE):
             metrics.flush(self.redis)
             activity.write()
+            self._roll.leave()
         self.loop.stop()
 
     def _retire_idle(self) -> None:

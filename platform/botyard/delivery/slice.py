@@ -17,7 +17,7 @@ from botyard.hosting import Host
 from botyard.limiter import Limiter
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
-from botyard.mailbox.protocol import fresh_id
+from botyard.mailbox.owners import owner_token
 from botyard.mailbox.tickets import TicketQueue
 from botyard.telegram.request import UPLOAD_SECONDS
 from botyard.telemetry import metrics
@@ -61,7 +61,7 @@ class SendingSlice:
 
     async def run(self, bot_id: int, ticket: str, stamp: int | None) -> None:
         """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
-        token = fresh_id()
+        token = owner_token()
         bell = await self._host.mailboxes.send_take(bot_id, ticket, token, stamp)
         if bell is None:
             return

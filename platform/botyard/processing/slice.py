@@ -17,7 +17,8 @@ from botyard.errors import InputError
 from botyard.hosting import Host
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Lease, Renewer
-from botyard.mailbox.protocol import Held, fresh_id
+from botyard.mailbox.owners import owner_token
+from botyard.mailbox.protocol import Held
 from botyard.mailbox.tickets import TicketQueue
 from botyard.processing import failure_notes, store
 from botyard.processing.batcher import Batcher
@@ -183,7 +184,7 @@ class Slice:
     async def _fill(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take what is ready, up to the room there is; true when that retired the ticket."""
         while self._going_on() and len(self._chats) < self._host.settings.slice_chats:
-            token, holding = fresh_id(), bool(self._chats)
+            token, holding = owner_token(), bool(self._chats)
             held = await self._host.mailboxes.take(
                 self._telegram_id, self._ticket, token, stamp, self._queue, holding=holding
             )
