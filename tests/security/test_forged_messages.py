@@ -16,6 +16,7 @@ import psutil
 import pytest
 from redis import Redis
 
+from botyard.mailbox.owners import machine
 from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES
 from botyard.telemetry import metrics
 from tests import rabbitmq
@@ -187,7 +188,8 @@ def test_forged_ids_change_nothing(worker: Worker, clean: Services) -> None:
     assert rows == before[0]
     # That nobody serves such a bot is noted, so that a sweep brings no ticket for it; adding it takes the note away.
     strangers = {f"by:bot:{number}".encode() for number in (424_242, 2**62, bot.id)}
-    assert keys - before[1] <= strangers | {b"by:wait:slow", b"by:wait:outbound"}
+    own = {b"by:wait:slow", b"by:wait:outbound", f"by:procs:{machine()}".encode()}
+    assert keys - before[1] <= strangers | own
     assert all(worker.redis.hgetall(key) == {b"paused": b"1"} for key in strangers & keys)
     wait_until(lambda: worker.refused("arguments") == 2 * (len(NONSENSE) + 3), 30, "they are counted")
     assert "Traceback" not in worker.log.read_text()
