@@ -21,9 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from botyard.embedded import free_port
+from tests.standing import standing_still
 
 BINARY = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 SERVER = "TEST_RABBITMQ"
@@ -74,15 +73,8 @@ class RabbitServer:
     @contextlib.contextmanager
     def hanging(self) -> Iterator[None]:
         """It takes connections and answers nothing (SIGSTOP) until the end of the block."""
-        leaders = [psutil.Process(process.pid) for process in self._processes]
-        still = [one for leader in leaders for one in (leader, *leader.children(recursive=True))]
-        for process in still:
-            process.suspend()
-        try:
+        with standing_still(*(process.pid for process in self._processes)):
             yield
-        finally:
-            for process in still:
-                process.resume()
 
     def stop(self) -> None:
         """Let it end as it wants to."""

@@ -21,6 +21,7 @@ from botyard.supervisor import read_status
 from tests.commands import botyard
 from tests.e2e.formation import FORMATION
 from tests.rabbitmq import fresh_broker
+from tests.standing import standing_still
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -174,15 +175,8 @@ class Yard:
     @contextlib.contextmanager
     def stopped(self, name: str) -> Iterator[None]:
         """The processes of a type stand still (SIGSTOP) for the length of the block."""
-        leader = psutil.Process(self.pid(name))
-        still = [leader, *leader.children(recursive=True)]
-        for process in still:
-            process.suspend()
-        try:
+        with standing_still(self.pid(name)):
             yield
-        finally:
-            for process in still:
-                process.resume()
 
     def metric(self, name: str) -> float:
         """A figure of /metrics, summed over its labels; waits for a web process that is just coming back."""

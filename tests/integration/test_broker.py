@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 import redis
 from kombu import Connection
@@ -32,6 +31,7 @@ from tests.e2e.yard import wait_until
 from tests.queues import QUEUES, waiting
 from tests.rabbitmq import asked
 from tests.services import Services, environment
+from tests.workers import celery_worker
 
 pytestmark = pytest.mark.skipif(rabbitmq.SERVER not in os.environ, reason="needs RabbitMQ: see `make test-rabbitmq`")
 BOT = 4_200_000_001
@@ -178,21 +178,11 @@ class Worker:
 
 @pytest.fixture(params=["threads", "prefork"])
 def worker(clean: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Worker]:
-    log, ready = tmp_path / "worker.log", tmp_path / "ready"
-    words = [CELERY, "-A", "tasks", "worker", "-Q", ",".join(QUEUES), "-P", request.param, "-c", "1", "-n", "rabbit@%h"]
-    changed = {**os.environ, "BOTYARD_READY_FILE": str(ready)}
-    with log.open("wb") as stream, Redis.from_url(clean.redis_url) as client:
-        process = subprocess.Popen(
-            [*words, "--without-mingle", "--without-gossip"], env=changed, stdout=stream, stderr=stream
-        )
-        try:
-            wait_until(lambda: ready.exists() or process.poll() is not None, 60, "the worker is ready")
-            yield Worker(process, client, log)
-        finally:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
-            process.wait(30)
+    with (
+        celery_worker(tmp_path, QUEUES, request.param, "rabbit") as (process, log),
+        Redis.from_url(clean.redis_url) as client,
+    ):
+        yield Worker(process, client, log)
 
 
 def test_strangers_messages_end_no_worker_and_are_refused_and_counted(worker: Worker) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-import redis.asyncio
 
 from botyard.mailbox import owners
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.owners import Roll, owner_token
-from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, TIMES, owner, place, take
+from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, owner, place, take
 
 SENDER = 7
 
@@ -21,11 +20,6 @@ def child() -> Iterator["subprocess.Popen[bytes]"]:
     with subprocess.Popen(["sleep", "60"]) as started:
         yield started
         started.kill()
-
-
-@pytest.fixture
-def boxes(async_valkey: "redis.asyncio.Redis") -> Mailboxes:
-    return Mailboxes(async_valkey, TIMES)
 
 
 @pytest.fixture

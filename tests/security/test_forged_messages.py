@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
 import pytest
 from redis import Redis
 
@@ -24,6 +23,7 @@ from tests.e2e.yard import wait_until
 from tests.factories import TELEGRAM_ID, make_bot
 from tests.integration.outbox_tools import add_row
 from tests.services import Services
+from tests.workers import celery_worker
 
 pytestmark = pytest.mark.skipif(rabbitmq.SERVER in os.environ, reason="see tests/integration/test_broker.py")
 CELERY = str(Path(sys.executable).parent / "celery")
@@ -98,22 +98,11 @@ class Worker:
 
 @pytest.fixture(params=["threads", "prefork"])
 def worker(clean: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Worker]:
-    log = tmp_path / "worker.log"
-    words = [CELERY, "-A", "tasks", "worker", "-Q", QUEUES, "-P", request.param, "-c", "1", "-n", "forged@%h"]
-    ready = tmp_path / "ready"
-    changed = {**os.environ, "BOTYARD_READY_FILE": str(ready)}
-    with log.open("wb") as stream, Redis.from_url(clean.redis_url) as redis:
-        process = subprocess.Popen(
-            [*words, "--without-mingle", "--without-gossip"], env=changed, stdout=stream, stderr=stream
-        )
-        try:
-            wait_until(lambda: ready.exists() or process.poll() is not None, 60, "the worker is ready")
-            yield Worker(process, redis, log)
-        finally:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
-            process.wait(30)
+    with (
+        celery_worker(tmp_path, QUEUES.split(","), request.param, "forged") as (process, log),
+        Redis.from_url(clean.redis_url) as redis,
+    ):
+        yield Worker(process, redis, log)
 
 
 def test_a_pickled_message_is_refused_and_counted_and_executes_nothing(worker: Worker, tmp_path: Path) -> None:
