@@ -1,11 +1,25 @@
 """The Celery application: ``celery -A tasks worker``. Tasks decide nothing; see docs/processing.md."""
 
+from functools import cached_property
+from typing import Any
+
 from celery import signals
 
 from botyard.mailbox.tickets import YardCelery
 from tasks.process_logs import connect_logs
 
-app = YardCelery("botyard")
+
+class _Yard(YardCelery):
+    """With workers of our own, which only a worker loads."""
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 - Celery's name
+        from tasks.leaving import YardWorker  # noqa: PLC0415
+
+        return self.subclass_with_self(YardWorker, name="Worker")
+
+
+app = _Yard("botyard")
 app.config_from_object("celeryconfig")
 connect_logs()
 

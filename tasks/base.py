@@ -9,6 +9,7 @@ from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
 from db.engine import DATABASE_TROUBLE
+from tasks.leaving import LEAVING
 from tasks.receiving import refuse
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,8 @@ class YardTask(Task):  # type: ignore[type-arg]
                 refuse("arguments")
                 raise Ignore
             try:
-                return super().__call__(*args, **kwargs)
+                with LEAVING.at_work():
+                    return super().__call__(*args, **kwargs)
             except (RedisError, *DATABASE_TROUBLE) as error:
                 log.warning("task_gave_up", error=type(error).__name__)
                 raise Ignore from None

@@ -41,6 +41,7 @@ from botyard.sync import get_sync
 from botyard.telegram.loading import find_kind, installed_kinds
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, forget_connections
+from tasks.leaving import LEAVING
 from tasks.loops import LoopThread, SlotLoops
 from tasks.process_logs import say_ready
 
@@ -74,7 +75,7 @@ class WorkerProcess:
         self.keeper = Keeper(self.redis, times_of(self.settings))
         self._roll = Roll(self.redis)
         self.tickets = CeleryTickets(celery_producer())
-        self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets)
+        self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets, leaving=LEAVING.begun)
         self.loop = LoopThread()
         self._slots = SlotLoops() if slots else None
         self._local = threading.local()

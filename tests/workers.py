@@ -36,7 +36,8 @@ def celery_worker(
             wait_until(lambda: ready.exists() or process.poll() is not None, 60, "the worker is ready")
             yield process, log
         finally:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
+            if process.poll() is None:
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                process.kill()
             process.wait(30)

@@ -55,6 +55,7 @@ class Tools:
         paces: how quick the bots are.
         watch: notices a loop that stands still.
         patience: how often an update failed for reasons that were not its own.
+        leaving: whether this process is about to end: others are to take what it has not begun.
     """
 
     keeper: Keeper
@@ -64,6 +65,7 @@ class Tools:
     paces: Paces = field(default_factory=Paces)
     watch: LoopWatch = field(default_factory=lambda: LoopWatch(note_blocking))
     patience: Counter[tuple[int, int]] = field(default_factory=Counter)
+    leaving: Callable[[], bool] = lambda: False
 
 
 @dataclass(slots=True)
@@ -163,8 +165,8 @@ class Slice:
             self._host.database.submit(change_queue, bot.id, queue, words)
 
     def _going_on(self) -> bool:
-        alone_wanted = self._tools.solitude.wanted
-        return not self._stopped and not alone_wanted and self._left > 0 and time.monotonic() < self._until
+        others_turn = self._stopped or self._tools.solitude.wanted or self._tools.leaving()
+        return not others_turn and self._left > 0 and time.monotonic() < self._until
 
     async def _work(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take chats while there is room; true when the last take retired the ticket."""
