@@ -144,13 +144,24 @@ async def test_the_apis_own_trouble_is_tried_again_and_not_counted_while_it_answ
     assert state(yard, row_id, "attempt, failures, uncertain_count") == (5, 0, 0)
 
 
-async def test_trouble_with_one_row_only_ends_it_at_its_third_failure(yard: Rig, api: FakeApi, bot: ServedBot) -> None:
+async def test_trouble_with_one_row_only_ends_it_at_its_fifth_failure(yard: Rig, api: FakeApi, bot: ServedBot) -> None:
     api.refusing[6] = error(500, "Internal Server Error")
+    row_id = add_row(yard.services, bot, chat_key="6", params={"chat_id": 6, "text": "poison"})
+    while state(yard, row_id, "state") != ("dead",):
+        add_row(yard.services, bot, chat_key="5")
+        await yard.deliver_until(bot, lambda: state(yard, row_id, "due <= now()") == (True,))
+        await yard.deliver(bot)
+    assert state(yard, row_id, "failures") == (5,)
+
+
+async def test_an_outage_in_the_middle_of_good_answers_ends_nothing(yard: Rig, api: FakeApi, bot: ServedBot) -> None:
     add_row(yard.services, bot, chat_key="5")
     await yard.deliver(bot)
-    row_id = add_row(yard.services, bot, chat_key="6", params={"chat_id": 6, "text": "poison"})
-    await send_until(yard, bot, row_id, "dead")
-    assert state(yard, row_id, "attempt, failures") == (3, 3)
+    api.script = [TROUBLE["500"]] * 15
+    rows = [add_row(yard.services, bot, chat_key=str(6 + number)) for number in range(3)]
+    for row_id in rows:
+        await send_until(yard, bot, row_id, "sent")
+    assert sum(state(yard, row_id, "failures")[0] for row_id in rows) <= 1
 
 
 async def test_a_refused_connection_is_tried_again_uncounted_and_certain(yard: Rig) -> None:

@@ -25,7 +25,7 @@ from botyard.telemetry.fingerprints import of_words
 from botyard.telemetry.redaction import redact
 from db.engine import storable
 
-_MAX_FAILURES: Final = 3
+_MAX_FAILURES: Final = 5
 _LONGEST_WAIT: Final = 30.0
 _JITTER: Final = 0.2
 _HEALTHY_SECONDS: Final = 30.0
@@ -118,8 +118,11 @@ class ApiClient:
         return self._judge_refusal(row, text, api_url)
 
     def _judge_refusal(self, row: Row, text: str, api_url: str) -> Result:
-        """The API's own trouble counts as a failure only while it answers others: an outage is not a failure."""
-        answered = self._answered.get(api_url)
+        """The API's own trouble counts as a failure only while it answers others: an outage is not a failure.
+
+        A good answer speaks against one row only: as an outage begins, the last ones would blame all that follow.
+        """
+        answered = self._answered.pop(api_url, None)
         counted = answered is not None and time.monotonic() - answered < _HEALTHY_SECONDS
         if counted and row.failures + 1 >= _MAX_FAILURES:
             fingerprint = of_words(row.method, text)
