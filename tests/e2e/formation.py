@@ -3,7 +3,8 @@
 ``python -m tests.e2e.formation FOLDER PORT…``: everything else comes by environment. ``FORMATION`` may hold, as JSON,
 ``twins``: process types that run twice, as on two machines; ``told``: what a process is told instead of what all are
 told, ``{"web": {"REDIS_URL": …}}``; ``entries``: what stands in the Procfile's commands instead of something else;
-``simulator``: on which port it listens, if that is not the one by which it is known.
+``simulator``: on which port it listens, if that is not the one by which it is known; ``code``: a folder with a link of
+each process' name to the checkout that it runs.
 """
 
 import asyncio
@@ -71,6 +72,10 @@ def processes(folder: Path, postgres: PostgresServer, valkey: ValkeyServer) -> l
 def _of_type(name: str, command: str, folder: Path, asked: dict[str, Any]) -> Process:
     told = folder / "ready" / name
     told.unlink(missing_ok=True)
+    if "code" in asked:
+        # Not in a checkout: what is imported is to come by the link, also after it has been changed.
+        checkout = f"{asked['code']}/{name}"
+        command = f'env -C "{folder}" PYTHONPATH="{checkout}/platform:{checkout}" {command}'
     return Process(
         name,
         ["sh", "-c", f"exec {command}"],

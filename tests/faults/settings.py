@@ -13,6 +13,7 @@ from tests.faults.installing import SCALE
 from tests.faults.yard import TYPES, WORKERS, FaultyYard
 
 BOTS: Final = 50
+HERE: Final = Path(__file__).parents[2]
 KIND: Final = "tests.e2e.bots:slow_counter"
 QUICK: Final = "tests.e2e.bots:counter"
 MISBEHAVING: Final = "tests.faults.bots:misbehaving"
@@ -30,28 +31,33 @@ class Setting:
         twins: process types that run twice.
         through: what is reached through proxies, see `FaultyYard`.
         settings: environment variables for all processes, as pairs.
-        told: settings of single process types, as pairs.
+        clocks: by how many seconds the clocks of single process types are wrong, as pairs.
         disk_mb: the size of a disk of its own; 0: none.
         limits: whether the simulator enforces Telegram's limits, and the yard keeps to them.
+        rolling: whether all processes run the code before the last change of what they share at first.
     """
 
     name: str
     twins: tuple[str, ...] = ()
     through: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
-    told: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    clocks: tuple[tuple[str, int], ...] = ()
     disk_mb: int = 0
     limits: bool = False
+    rolling: bool = False
 
     @contextmanager
     def start(self, folder: Path, bug: str = "") -> Iterator[tuple[FaultyYard, list[int]]]:
         """A yard with this setting, and the bots to which people write."""
         through = {name: (server, types) for name, server, types in self.through}
         settings = ({} if self.limits else FAST) | dict(self.settings)
-        told = {name: dict(values) for name, values in self.told}
+        told = {name: _shifted(folder.with_name("clock.so"), seconds) for name, seconds in self.clocks}
+        code = code_before(folder.with_name(f"{folder.name}-before")) if self.rolling else None
         with (
             _disk(folder, self.disk_mb),
-            FaultyYard(folder, bug=bug, twins=self.twins, through=through, told=told, settings=settings) as yard,
+            FaultyYard(
+                folder, bug=bug, twins=self.twins, through=through, told=told, settings=settings, code=code
+            ) as yard,
         ):
             yard.simulator.post("/sim/settings", flood=self.limits, retry_scale=0.2)
             yield yard, add_bots(yard)
@@ -69,6 +75,28 @@ def _disk(folder: Path, megabytes: int) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def code_before(folder: Path) -> Path:
+    """A checkout of the code before the last change of what processes share: tables, and scripts in Redis."""
+    shared = ("db/migrations", "platform/botyard/mailbox/lua")
+    changed = _git("log", "-1", "--format=%H", "--", *shared).decode().strip()
+    folder.mkdir(parents=True)
+    subprocess.run(["tar", "-x", "-C", folder], input=_git("archive", f"{changed}~1"), check=True)
+    return folder
+
+
+def _git(*words: str) -> bytes:
+    return subprocess.run(["git", "-C", HERE, *words], check=True, capture_output=True).stdout
+
+
+def _shifted(library: Path, seconds: int) -> dict[str, str]:
+    """What a process is told whose clock is wrong."""
+    if not library.exists():
+        library.parent.mkdir(parents=True, exist_ok=True)
+        source = Path(__file__).with_name("shifted_clock.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(seconds)}
 
 
 def token(number: int) -> str:
@@ -95,13 +123,6 @@ def add_bots(yard: FaultyYard) -> list[int]:
     return numbers
 
 
-_FAKETIME: Final = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-
-
-def _clock(ahead: str) -> tuple[tuple[str, str], ...]:
-    return (("LD_PRELOAD", _FAKETIME), ("FAKETIME", ahead), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"))
-
-
 PLAIN: Final = Setting("everything as it is delivered")
 TWO_OF_EACH: Final = Setting("two of each worker", twins=WORKERS)
 NETWORK: Final = Setting(
@@ -118,11 +139,11 @@ SHORT: Final = Setting("a short time limit for handlers", settings=(("HANDLER_TI
 MACHINE: Final = Setting("what Redis has is on the disk", settings=(("DURABILITY", "machine"),))
 SCALED: Final = Setting("deadlines of lanes sixty times shorter", settings=((SCALE, "60"),), limits=True)
 SMALL_DISK: Final = Setting("a disk of 400 MB", disk_mb=400)
+ROLLING: Final = Setting("the code before the last change of what processes share", twins=WORKERS, rolling=True)
 CLOCKS: Final = Setting(
     "clocks that are wrong",
     twins=WORKERS,
-    told=(
-        ("worker", _clock("+3600s")), ("worker_slow-2", _clock("-3600s")), ("worker_outbound-2", _clock("+3600s")),
-        ("worker_outbound", _clock("-30s")), ("web", _clock("+30s")),
+    clocks=(
+        ("worker", 3600), ("worker_slow-2", -3600), ("worker_outbound-2", 3600), ("worker_outbound", -30), ("web", 30),
     ),
 )  # fmt: skip

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg2
 from redis import Redis
 
@@ -39,6 +41,7 @@ class FaultyYard(Yard):
             types that reach it this way.
         told: settings of single process types.
         settings: environment variables for all processes.
+        code: the checkout that all processes run at first, without failpoints; none: this one, with them.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class FaultyYard(Yard):
         through: Mapping[str, tuple[str, Sequence[str]]] | None = None,
         told: Mapping[str, Mapping[str, str]] | None = None,
         settings: Mapping[str, str] | None = None,
+        code: Path | None = None,
     ) -> None:
         self.points = Points(folder / "points")
         super().__init__(folder, **{POINTS: str(folder / "points"), BUG: bug, **(settings or {})})
         self._through = through or {}
         self._told = {name: dict(values) for name, values in (told or {}).items()}
         self._twins = list(twins)
+        self._code = code
         self._ending = contextlib.ExitStack()
         self._simulator_port = int(self.environment["SIMULATOR_PORT"])
         ports = {"redis": self.valkey_port, "postgres": self.postgres_port, "telegram": self._simulator_port}
@@ -74,7 +79,14 @@ class FaultyYard(Yard):
                 own |= {setting: _at(self.environment[setting], proxy.port) for setting in _SERVERS[server]}
         for name in self._twins:
             self._told[twin(name)] = {**self._told.get(name, {}), **self._told.get(twin(name), {})}
-        asked = {"entries": _ENTRIES, "twins": self._twins, "told": self._told, "simulator": self._simulator_port}
+        asked = {"twins": self._twins, "told": self._told, "simulator": self._simulator_port}
+        if self._code is None:
+            asked["entries"] = _ENTRIES
+        else:
+            asked["code"] = str(self._links)
+            self._links.mkdir(parents=True)
+            for name in self.processes:
+                self.runs(name, self._code)
         self.environment[FORMATION] = json.dumps(asked)
         return super().__enter__()
 
@@ -84,6 +96,39 @@ class FaultyYard(Yard):
         self.calm()
         super().__exit__(kind, error, trace)
         self._ending.close()
+
+    @property
+    def processes(self) -> list[str]:
+        """All processes but servers."""
+        return [*TYPES, *(twin(name) for name in self._twins)]
+
+    @property
+    def _links(self) -> Path:
+        return self.folder / "code"
+
+    def runs(self, name: str, code: Path) -> None:
+        """From its next start on a process runs this checkout."""
+        fresh = self._links / f"{name}.fresh"
+        fresh.symlink_to(code)
+        fresh.rename(self._links / name)
+
+    def replace(self, name: str) -> None:
+        """Have a process replaced as a deploy does it, and wait until the next one is ready. See docs/running.md."""
+        process = psutil.Process(self.pid(name))
+        if name == "web":
+            before = _serving(process)
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: not before & _serving(process), 60, "web is replaced")
+            return
+        ready = self.folder / "ready" / name
+        ready.unlink(missing_ok=True)
+        process.terminate()
+        process.wait(60)
+        wait_until(ready.exists, 60, f"{name} is ready again")
+
+    def code_of(self, name: str) -> Path:
+        """The checkout that a process runs from its next start on."""
+        return (self._links / name).resolve()
 
     def calm(self) -> None:
         """No point is armed, and the network is well."""
@@ -111,6 +156,16 @@ class FaultyYard(Yard):
     def wait_struck(self, point: str, seconds: float = 20.0) -> None:
         """Wait until somebody has come to an armed point."""
         wait_until(lambda: not self.points.is_armed(point), seconds, f"somebody comes to {point}")
+
+
+def _serving(web: psutil.Process) -> set[int]:
+    """The processes of a server that serve, which is all but the one that looks after multiprocessing's resources."""
+    found = set()
+    for child in web.children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # or a zombie: it has just ended
+            if "multiprocessing.spawn" in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 def _at(url: str, port: int) -> str:

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -140,6 +141,17 @@ async def test_wrong_paths_are_refused_in_telegrams_words(
         assert response.status == status
         body = await response.json()
     assert body.get("description") == description
+
+
+async def test_a_call_with_a_token_that_a_bot_has_no_more_stands_in_the_record(client: Client) -> None:
+    for token in (f"{BOT}:WRONG", "4299999999:WRONG"):
+        async with client.session.get(f"{client.url}/bot{token}/getMe") as response:
+            assert response.status == 401
+    async with client.session.get(f"{client.url}/sim/history") as response:
+        text = await response.text()
+    calls = [one for one in json.loads(text)["events"] if one["kind"] == "call"]
+    assert [(one["bot_id"], one["method"], one["error_code"]) for one in calls][-1:] == [(BOT, "getMe", 401)]
+    assert "WRONG" not in text
 
 
 async def test_forms_and_queries_work_as_json_does(client: Client, person: int) -> None:

@@ -35,7 +35,7 @@ _LINUX_SYSTEM = Path("/usr/lib/postgresql")
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes, a state folder's path more
-    "max_connections": "60",
+    "max_connections": "120",
     # A small database beside the workers, not the machine's only guest.
     "shared_buffers": "32MB",
     "maintenance_work_mem": "32MB",

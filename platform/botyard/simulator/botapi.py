@@ -47,6 +47,7 @@ class BotApi:
             bot, name = self._who(scope["path"])
             values = read_values(scope["query_string"], header(scope, b"content-type"), body)
         except ApiError as refusal:
+            self._note_old_token(scope["path"], arrived, refusal)
             await _answer(send, refusal)
             return
         fault = self._simulator.faults.strike(bot.id, _chat_id(values), name)
@@ -76,6 +77,13 @@ class BotApi:
         if not name or "/" in name:
             raise ApiError(404, "Not Found")
         return bot, name
+
+    def _note_old_token(self, path: str, arrived: float, refusal: ApiError) -> None:
+        """What comes with a token that a bot has no more stands in the record, too."""
+        token, _, name = path.removeprefix("/bot").partition("/")
+        number = token.partition(":")[0]
+        if refusal.code == 401 and (bot := self._world.bots.get(int(number))):
+            self._simulator.record(bot, name, {}, arrived, refusal)
 
     async def _play(self, fault: Fault, bot: Bot, values: dict[str, Any]) -> ApiError | None:
         """Play a fault; return the refusal, if there is one instead of the method."""

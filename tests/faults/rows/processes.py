@@ -13,14 +13,17 @@ import psutil
 
 from tests.e2e.yard import wait_until
 from tests.faults.campaign import Row, Scene
+from tests.faults.figures import waits_of
 from tests.faults.load import Plan
-from tests.faults.settings import SHORT, TWO_OF_EACH
+from tests.faults.settings import HERE, ROLLING, SHORT
 from tests.faults.yard import TYPES
 
 CHAT_SECONDS: Final = 20.0
 """So long a chat waits at most behind an update that cannot be processed."""
 RECOVERY_SECONDS: Final = 15.0
 """From a killed worker until everything is as before: a lease, a sweep, and the wait in the queue."""
+ROLLING_SECONDS: Final = 5.0
+"""So long somebody waits at most while everything is replaced."""
 _MEMORY: Final = 2 << 30
 _WINDOW: Final = 50
 """Sends that one sender has under way at most."""
@@ -146,8 +149,13 @@ def _eat_memory(scene: Scene) -> None:
     _provoke("eat", "die")(scene)
 
 
-def _provoke(*words: str) -> Callable[[Scene], None]:
-    """Somebody has the misbehaving bot do something between two messages of the same chat, and others write to it."""
+def _provoke(*words: str, itself: float = 0.0) -> Callable[[Scene], None]:
+    """Somebody has the misbehaving bot do something between two messages of the same chat, and others write to it.
+
+    Args:
+        words: what it does.
+        itself: seconds that the handler takes in all tries, which its chat waits in any case.
+    """
 
     def strike(scene: Scene) -> None:
         bot, number = misbehaving_of(scene), scene.figures.seed
@@ -159,7 +167,7 @@ def _provoke(*words: str) -> Callable[[Scene], None]:
             began = time.monotonic()
             scene.yard.simulator.post("/sim/batch", bot_id=bot, messages=messages + neighbour)
             answered(scene, bot, victim, f"after-{word}")
-            scene.figures.in_time(f"chat after {word}", time.monotonic() - began, CHAT_SECONDS)
+            scene.figures.in_time(f"chat after {word}", time.monotonic() - began, CHAT_SECONDS + itself)
             answered(scene, bot, other, f"beside-{word}")
 
     return strike
@@ -188,13 +196,22 @@ def _one_chat(scene: Scene) -> None:
 
 
 def _rolling(scene: Scene) -> None:
-    for _ in range(4):
-        for name in ("web", "worker", "worker_slow", "worker_outbound", "beat"):
-            process = psutil.Process(scene.yard.pid(name))
-            process.terminate()
-            process.wait(60)
-            scene.yard.pid(name)
-            scene.pause(0.5, 1.0)
+    """A deploy and the way back: each process is ended as a deploy ends it, and comes again with the other code."""
+    yard = scene.yard
+    before = yard.code_of("web")
+    for code in (HERE, before):
+        for name in yard.processes:
+            yard.runs(name, code)
+            yard.replace(name)
+            scene.pause(0.0, 0.5)
+
+
+def _nobody_waited_long(scene: Scene) -> None:
+    scene.figures.in_time(
+        "longest wait", max(waits_of(scene.yard.simulator.history(), set(scene.bots))), ROLLING_SECONDS
+    )
+    deliveries = (one for one in scene.yard.simulator.history() if one["kind"] == "delivery")
+    scene.figures.more["deliveries again"] = sum(one["status"] != 200 for one in deliveries)
 
 
 def _but_first_two(bots: Sequence[int]) -> Sequence[int]:
@@ -212,11 +229,13 @@ ROWS: Final = [
     Row(6, "kill -9 everything at once", _kill_all),
     Row(7, "a handler eats all memory", _eat_memory, plan=Plan(seconds=30, rate=30), dead=2,
         unmoved=_but_first_two),
-    Row(8, "a handler hangs; blocks its loop", _provoke("hang", "block"), plan=Plan(seconds=60, rate=20), dead=2,
+    Row(8, "a handler hangs; blocks its loop", _provoke("hang", "block", itself=20.0), dead=1,
+        plan=Plan(seconds=60, rate=20),
         unmoved=_but_first_two, setting=SHORT),
     Row(21, "an update that always raises; that crashes", _provoke("raise", "die"), plan=Plan(seconds=30, rate=30),
         dead=2, unmoved=_but_first_two, bugs=("failed-goes-behind",)),
     Row(22, "10,000 updates at once to one bot", _flood, unmoved=_but_first_two, drain=400),
     Row(23, "5,000 updates of one chat", _one_chat, unmoved=_but_first_two, drain=400),
-    Row(31, "twenty restarts under load", _rolling, plan=Plan(seconds=90, rate=30), setting=TWO_OF_EACH),
+    Row(31, "twenty restarts under load, to new code and back", _rolling, finish=_nobody_waited_long,
+        plan=Plan(seconds=90, rate=30), setting=ROLLING),
 ]  # fmt: skip

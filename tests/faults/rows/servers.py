@@ -25,6 +25,7 @@ _PARTITION_SECONDS: Final = 13.0
 """Longer than a lease and a sweep."""
 _LOCKED_SECONDS: Final = 12.0
 _AWAY_SECONDS: Final = 8.0
+_LATE_SECONDS: Final = 0.2
 _TAIL_SECONDS: Final = 1.0
 
 
@@ -98,6 +99,15 @@ def _parted(proxy: str, *, silent: bool) -> Callable[[Scene], None]:
     return strike
 
 
+def _late(scene: Scene) -> None:
+    servers = [proxy.weather for name, proxy in scene.yard.proxies.items() if name != "telegram"]
+    for weather in servers:
+        weather.delay = _LATE_SECONDS
+    time.sleep(_AWAY_SECONDS)  # the length of the fault
+    for weather in servers:
+        weather.delay = 0.0
+
+
 def _cut_often(proxy: str) -> Callable[[Scene], None]:
     def strike(scene: Scene) -> None:
         for _ in range(12):
@@ -165,6 +175,7 @@ ROWS: Final = [
         plan=Plan(seconds=20)),
     Row(13, "Redis refuses the workers", _parted("redis of workers", silent=False), setting=NETWORK,
         plan=Plan(seconds=20)),
+    Row(13, "Redis and PostgreSQL answer 200 ms late", _late, setting=NETWORK, plan=Plan(seconds=14)),
     Row(15, "kill -9 PostgreSQL", killed("postgres"), bugs=("lost-answer-is-success",)),
     Row(15, "PostgreSQL refuses everybody", _parted("postgres", silent=False), setting=NETWORK,
         plan=Plan(seconds=20), bugs=("outage-counts",)),
