@@ -197,7 +197,8 @@ async def test_either_service_message_tells_that_a_group_moved(
     await yard.give(bot, message(4, "two", chat_id=int(OLD)))
     await yard.give(bot, message(5, "three", chat_id=int(NEW)))
     await yard.settle()
-    assert api.texts[-1] == "one two three"
+    assert api.texts == ["one", "one two", "one two three"]
+    assert [call.params["chat_id"] for call in api.calls] == [int(OLD), int(NEW), int(NEW)]
     assert clean.superuser("SELECT key FROM conversations WHERE scope = 'chat'") == [(NEW,)]
     assert clean.superuser("SELECT DISTINCT chat_key FROM messages WHERE direction = 'in'") == [(NEW,)]
 

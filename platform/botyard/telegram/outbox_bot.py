@@ -315,6 +315,11 @@ def _chat_of(chat_id: Any) -> Chat:
 
 def _as_send(run: UpdateRun, endpoint: str, params: dict[str, Any]) -> Send:
     chat = params.get("chat_id")
+    if (moved_to := run.moved_to(chat)) is not None:
+        # Under its old id it would overtake what goes to the new one; and messages have not moved with the group.
+        chat = params["chat_id"] = int(moved_to)
+        if isinstance(params.get("reply_parameters"), dict):
+            params["reply_parameters"] |= {"allow_sending_without_reply": True}
     return Send(
         method=endpoint,
         params=params,

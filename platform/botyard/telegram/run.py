@@ -98,6 +98,13 @@ class UpdateRun:
     closed: bool = False
     """It has ended: what a task that outlived it sends can no longer be written with it."""
 
+    def moved_to(self, chat: Any) -> str | None:
+        """The id of what a group has become, if the update came from there under its old one."""
+        came_from = str(self.chat_id)
+        # Whatever happens in a group has the group's own key, unless that was followed to another group's.
+        followed = came_from != self.chat_key and self.chat_key.startswith("-")
+        return self.chat_key if followed and str(chat) == came_from else None
+
     def queue(self, send: Send) -> None:
         """Note a send, to go out after the commit."""
         if self._next + send.items > _SENDS_PER_UPDATE:
