@@ -22,7 +22,7 @@ from tests.faults.rows import ROWS
 from tests.faults.settings import Setting
 
 SEEDS: Final = 5
-_BUG_DRAIN_SECONDS: Final = 30.0
+_BUG_DRAIN_SECONDS: Final = 10.0
 """With a bug much is never answered: nobody waits for it as long as for what comes late."""
 _HEAD: Final = f"{'row':>3} {'fault':46} seed " + " ".join(
     f"{name:>6}" for name in ("accept", "lost", "double", "reord", "twice", "uncert", "429", "dead")

@@ -82,7 +82,7 @@ def run_row(yard: FaultyYard, bots: Sequence[int], row: Row, seed: int) -> Figur
     """Run a row once."""
     yard.calm()
     yard.simulator.post("/sim/faults", fault="off")
-    yard.simulator.post("/sim/history/reset")
+    yard.simulator.reset()
     before = yard.figure(_UNCERTAIN), yard.figure(_DEAD)
     figures = Figures(row.number, row.fault, seed)
     load = Load(yard, bots, row.plan, seed)

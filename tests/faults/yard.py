@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -14,7 +14,7 @@ import psycopg2
 from redis import Redis
 
 from tests.e2e.formation import FORMATION, twin
-from tests.e2e.yard import Yard, wait_until
+from tests.e2e.yard import Simulator, Yard, wait_until
 from tests.faults.installing import BUG, POINTS
 from tests.faults.points import Points
 from tests.faults.proxy import Proxy
@@ -22,12 +22,37 @@ from tests.faults.proxy import Proxy
 WORKERS: Final = ("worker", "worker_slow", "worker_outbound", "worker_maintenance")
 TYPES: Final = ("web", *WORKERS, "beat")
 _ENTRIES: Final = {"celery -A tasks ": "celery -A tests.faults.tasks ", "botyard.web:app": "tests.faults.web:app"}
+_ROOM: Final = {"WORKER_CHILDREN": "4", "WORKER_SLOW_SLOTS": "16", "WORKER_OUTBOUND_SLOTS": "16"}
+"""Slow handlers wait and compute nothing: with fewer there would be a queue before anything goes wrong."""
 _SERVERS: Final = {
     "redis": ("REDIS_URL",),
     "postgres": ("DATABASE_URL", "DATABASE_SYSTEM_URL", "DATABASE_OWNER_URL"),
     "telegram": ("API_URL",),
 }
 """What is reached through a proxy, by the settings that name it."""
+
+
+class Recorded(Simulator):
+    """The simulator, of whose record only what is new is asked for: looking at it is to cost the system little."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self._known: list[dict[str, Any]] = []
+        self._next = 0
+
+    def history(self) -> list[dict[str, Any]]:
+        """Everything it delivered and received since the record was reset."""
+        while True:
+            page = self.get(f"/sim/history?after={self._next}&limit=50000")
+            self._known += page["events"]
+            self._next = page["next"]
+            if len(page["events"]) < 50000:
+                return list(self._known)
+
+    def reset(self) -> None:
+        """A new record."""
+        self.post("/sim/history/reset")
+        self._known, self._next = [], 0
 
 
 class FaultyYard(Yard):
@@ -56,13 +81,14 @@ class FaultyYard(Yard):
         code: Path | None = None,
     ) -> None:
         self.points = Points(folder / "points")
-        super().__init__(folder, **{POINTS: str(folder / "points"), BUG: bug, **(settings or {})})
+        super().__init__(folder, **{POINTS: str(folder / "points"), BUG: bug, **_ROOM, **(settings or {})})
         self._through = through or {}
         self._told = {name: dict(values) for name, values in (told or {}).items()}
         self._twins = list(twins)
         self._code = code
         self._ending = contextlib.ExitStack()
         self._simulator_port = int(self.environment["SIMULATOR_PORT"])
+        self.simulator: Recorded = Recorded(self._simulator_port)
         ports = {"redis": self.valkey_port, "postgres": self.postgres_port, "telegram": self._simulator_port}
         self.proxies = {name: Proxy(ports[server]) for name, (server, _) in self._through.items()}
 

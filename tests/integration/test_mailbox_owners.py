@@ -9,7 +9,9 @@ import redis
 
 from botyard.mailbox import owners
 from botyard.mailbox.inbound import Mailboxes
+from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.owners import Roll, owner_token
+from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES
 from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, owner, place, take
 
 SENDER = 7
@@ -60,6 +62,22 @@ async def test_what_a_killed_process_holds_is_free_at_once(
     again = await take(boxes, owner_token())
     assert again is not None
     assert (again.update_id, again.attempt, again.suspect) == (1, 2, True)
+
+
+async def test_the_places_of_a_dead_process_tickets_are_free_too(
+    boxes: Mailboxes, keeper: Keeper, valkey: "redis.Redis", roll: Roll, child: "subprocess.Popen[bytes]"
+) -> None:
+    name = enrolled(valkey, child.pid)
+    await hold(boxes, name)
+    valkey.zadd("by:send", {str(SENDER): 9_999_999_999_999})
+    valkey.hset("by:send:own", str(SENDER), f"{name}.2")
+    for places, tickets in ((f"by:tix:{BOT}", "ab"), (f"by:tix:send:{SENDER}", "c")):
+        valkey.zadd(places, dict.fromkeys(tickets, 9_999_999_999_999))
+    child.kill()
+    child.wait()
+    assert keeper.sweep() == []
+    roll.call()
+    assert sorted((ticket.task, ticket.bot) for ticket in keeper.sweep()) == [(DELIVER, SENDER), (PROCESS_UPDATES, BOT)]
 
 
 async def test_one_whose_parent_has_not_noticed_is_dead_all_the_same(

@@ -199,6 +199,8 @@ async def test_either_service_message_tells_that_a_group_moved(
     await yard.settle()
     assert api.texts == ["one", "one two", "one two three"]
     assert [call.params["chat_id"] for call in api.calls] == [int(OLD), int(NEW), int(NEW)]
+    quoting = api.calls[1].params["reply_parameters"]
+    assert quoting["allow_sending_without_reply"] is True, "its message stayed behind"
     assert clean.superuser("SELECT key FROM conversations WHERE scope = 'chat'") == [(NEW,)]
     assert clean.superuser("SELECT DISTINCT chat_key FROM messages WHERE direction = 'in'") == [(NEW,)]
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,7 +12,9 @@ import psycopg2
 import pytest
 
 from botyard.bots.registry import ServedBot
+from botyard.processing.early import EarlySends
 from botyard.processing.store import Verdict, Wanted, commit, load
+from botyard.telegram.run import Lane, Send, UpdateRun
 from db.engine import get_engine
 from tests.factories import CHAT, guard, make_bot, resolution, send
 from tests.services import Services
@@ -85,13 +88,35 @@ def test_a_send_whose_number_a_stalled_run_has_taken_is_not_dropped_but_run_agai
     assert verdicts(bot, resolution(1, guards=[guard(version=1)], sends=[send("x") | {"n": 1}])) == [Verdict.KNOWN]
 
 
+async def test_what_was_to_be_written_early_under_a_taken_number_waits_for_the_commit(
+    clean: Services, bot: ServedBot
+) -> None:
+    clean.superuser(
+        "INSERT INTO outbox (bot_id, customer_id, telegram_id, update_id, n, chat_key, lane, method, params)"
+        " SELECT id, customer_id, telegram_id, 1, 1, '5', 1, 'sendMessage', '{}' FROM bots"
+    )
+    run = UpdateRun(1, "5", 5, 5)
+    for text in ("taken", "free"):
+        run.queue(Send("sendMessage", {"chat_id": 5, "text": text}, "5", Lane.REPLY, None))
+
+    async def wake() -> None:
+        """Nobody sends."""
+
+    with ThreadPoolExecutor(1) as database:
+        await EarlySends(bot, bot.telegram_id, database, wake).write(run, datetime.now(UTC))
+    assert [send.written for send in run.sends] == [False, True]
+
+
 def test_an_update_that_stands_twice_in_a_batch_has_one_end(clean: Services, bot: ServedBot) -> None:
-    run = resolution(1, guards=[guard(state={"data": {"a": 1}})])
-    given_up = resolution(1, dead={"reason": "r", "detail": "d", "attempts": 3, "fingerprint": "f"})
+    commit(bot, bot.telegram_id, [resolution(9, guards=[guard(state={"data": {"a": 1}})])])
+    # Nothing of these two has a key that would part them.
+    run = resolution(1, guards=[guard(version=1, state={"data": {"a": 2}})], messages=[])
+    given_up = resolution(1, messages=[], dead={"reason": "r", "detail": "d", "attempts": 3, "fingerprint": "f"})
     assert verdicts(bot, run, given_up)[0] in {Verdict.WRITTEN, Verdict.KNOWN}
-    ends = rows(clean, "SELECT state, (SELECT count(*) FROM dead_letters) FROM inbox")
+    ends = rows(clean, "SELECT state, (SELECT count(*) FROM dead_letters) FROM inbox WHERE update_id = 1")
     assert ends in ([("done", 0)], [("dead", 1)])
-    assert len(memory(bot)) == int(ends[0][0] == "done")
+    changed = memory(bot)[KEY] == ({"data": {"a": 2}}, 2)
+    assert changed == (ends[0][0] == "done")
 
 
 def test_the_same_update_id_of_another_telegram_bot_is_another_update(bot: ServedBot) -> None:

@@ -149,7 +149,7 @@ def _but_first_two(bots: Sequence[int]) -> Sequence[int]:
 
 ROWS: Final = [
     Row(24, "Telegram is down for an hour (scaled to 60 s)", _outage, setting=SCALED,
-        plan=Plan(seconds=70, rate=20, news=5), lost=_expired, drain=300, bugs=("no-limits",)),
+        plan=Plan(seconds=70, rate=20, news=2), lost=_expired, drain=300, bugs=("no-limits",)),
     Row(25, "429 for a third of the chats; senders killed", _refuse_some, setting=LIMITS, refused=None,
         plan=Plan(seconds=10, rate=20), finish=_nobody_came_too_early, bugs=("overtaking-a-retry",)),
     Row(26, "Telegram takes six seconds, for one bot", _slow_one, unmoved=_but_first_two, plan=Plan(seconds=12)),
