@@ -74,6 +74,9 @@ class WorkerProcess:
         get_sync().start()
         self.keeper = Keeper(self.redis, times_of(self.settings))
         self._roll = Roll(self.redis)
+        with contextlib.suppress(RedisError):
+            # Before it takes anything: an update that crashes its process may be its first.
+            self._roll.call()
         self.tickets = CeleryTickets(celery_producer())
         self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets, leaving=LEAVING.begun)
         self.loop = LoopThread()

@@ -12,6 +12,7 @@ from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.owners import Roll, owner_token
 from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES
+from tasks.processes import WorkerProcess
 from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, owner, place, take
 
 SENDER = 7
@@ -116,3 +117,11 @@ async def test_a_process_that_has_stopped_is_off_the_roll(valkey: "redis.Redis",
     assert valkey.scard(f"by:procs:{owners.machine()}") == 1
     roll.leave()
     assert valkey.exists(f"by:procs:{owners.machine()}") == 0
+
+
+def test_a_worker_process_is_on_the_roll_before_it_takes_anything(valkey: "redis.Redis") -> None:
+    process = WorkerProcess(slots=False)
+    try:
+        assert valkey.smembers(f"by:procs:{owners.machine()}") == {owners._process(os.getpid())}
+    finally:
+        process.stop()
