@@ -92,7 +92,8 @@ def test_bulk_statements_are_told_row_by_row_and_recorded(told: Told) -> None:
         changed = session.execute(update(Bot).where(Bot.id.in_([bots[0].id, bots[1].id])).values(status="paused"))
         assert changed.rowcount == 2  # type: ignore[attr-defined]
         session.commit()
-    assert names(told) == [f"bots.updated {bots[0].id}", f"bots.updated {bots[1].id}"]
+    # In which order one statement changes its rows is the database's affair.
+    assert sorted(names(told)) == [f"bots.updated {bots[0].id}", f"bots.updated {bots[1].id}"]
     entry = audit()[-1]
     assert (entry.before or {})["status"] == "active"
     assert (entry.after or {})["status"] == "paused"
