@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from telegram import Update
@@ -21,6 +22,8 @@ async def _misbehave(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         case "raise":
             raise ValueError("on purpose")
+        case "stumble" if _first_time(update.update_id):
+            raise ValueError("on purpose, once")
         case "eat":
             bytearray(4 * _GIGABYTE)
         case "hang":
@@ -30,8 +33,17 @@ async def _misbehave(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None
     await _count(update, context)
 
 
+def _first_time(update_id: int) -> bool:
+    """Whether no process of this yard has seen it before."""
+    try:
+        Path(os.environ["STATE_DIR"], f"stumbled-{update_id}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 def misbehaving(application: Any) -> None:
-    """Counts, and does what the first word of a message says: die, raise, eat, hang, block."""
+    """Counts, and does what the first word of a message says: die, raise, stumble (raise once), eat, hang, block."""
     application.add_handler(MessageHandler(filters.ALL, _misbehave))
 
 

@@ -169,8 +169,18 @@ def _provoke(*words: str, itself: float = 0.0) -> Callable[[Scene], None]:
             answered(scene, bot, victim, f"after-{word}")
             scene.figures.in_time(f"chat after {word}", time.monotonic() - began, CHAT_SECONDS + itself)
             answered(scene, bot, other, f"beside-{word}")
+            _hold_in_order(scene, bot, victim, texts)
 
     return strike
+
+
+def _hold_in_order(scene: Scene, bot: int, chat: int, texts: Sequence[str]) -> None:
+    """What is answered of these texts is answered in their order."""
+    calls = (one for one in scene.yard.simulator.history() if one["kind"] == "call" and one["bot_id"] == bot)
+    said = [one["params"].get("text", "").partition(" ")[2] for one in calls if one["chat_id"] == chat and one["ok"]]
+    places = [texts.index(text) for text in said if text in texts]
+    if places != sorted(places):
+        scene.figures.broken.append(f"{[texts[place] for place in places]} is not the order in which it was written")
 
 
 def answered(scene: Scene, bot: int, chat: int, text: str) -> None:
@@ -232,7 +242,8 @@ ROWS: Final = [
     Row(8, "a handler hangs; blocks its loop", _provoke("hang", "block", itself=20.0), dead=1,
         plan=Plan(seconds=55, rate=20),
         unmoved=_but_first_two, setting=SHORT),
-    Row(21, "an update that always raises; that crashes", _provoke("raise", "die"), plan=Plan(seconds=24, rate=30),
+    Row(21, "an update that raises, once or always; that crashes", _provoke("stumble", "raise", "die"),
+        plan=Plan(seconds=24, rate=30),
         dead=2, unmoved=_but_first_two, bugs=("failed-goes-behind",)),
     Row(22, "10,000 updates at once to one bot", _flood, unmoved=_but_first_two, drain=400),
     Row(23, "5,000 updates of one chat", _one_chat, unmoved=_but_first_two, drain=400),
