@@ -70,7 +70,7 @@ check: setup-dev  ## Format, lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup-dev  ## Measure, print a table, write benchmarks/results.json
+bench: setup-dev  ## Measure beside other software, which it installs in .venv-peers; needs wrk; writes docs/figures/bench.json
 	@$(BIN)/python -m benchmarks
 
 openapi: setup-dev  ## Write docs/openapi.json and docs/rights.md anew, from the routes
