@@ -70,10 +70,7 @@ class Stage:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """The system stands still: a peer has the core to itself."""
-        if self._subject is None:
-            yield
-            return
-        with self._subject.resting():
+        with self.subject.resting():
             yield
 
     @contextlib.contextmanager
@@ -85,10 +82,8 @@ class Stage:
 
     def called(self, command: Sequence[str]) -> Sample:
         """What a process says that calls something again and again, on the core of its own."""
-        environment = None if self._subject is None else self._subject.yard.environment
-        ran = subprocess.run(
-            ["taskset", "-c", str(SUBJECT), *command], capture_output=True, text=True, env=environment, check=False
-        )
+        pinned, told = ["taskset", "-c", str(SUBJECT), *command], self.subject.yard.environment
+        ran = subprocess.run(pinned, capture_output=True, text=True, env=told, check=False)
         if ran.returncode:
             raise RuntimeError(ran.stderr[-500:])
         return Sample(*json.loads(ran.stdout.splitlines()[-1]))

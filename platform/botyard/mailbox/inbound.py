@@ -1,7 +1,6 @@
 """The mailboxes as the webhook and the workers' event loops use them. See docs/mailbox.md."""
 
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,8 +18,7 @@ from botyard.mailbox.protocol import (
     parse_held,
     parse_ticket,
 )
-
-Call = Callable[..., Awaitable[Any]]
+from botyard.mailbox.trips import Call, Trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,8 @@ class Mailboxes:
         self._redis = redis
         self._times = times
         names = ("accept", "take", "done", "fail", "finish", "send_take", "send_release")
-        self._call: dict[str, Call] = {name: redis.register_script(scripts.source(name)) for name in names}
+        trips = Trips(redis)
+        self._call: dict[str, Call] = {name: trips.script(scripts.source(name)) for name in names}
 
     async def accept(self, bot: int, chat: str, update_id: int, body: bytes, query: str | None = None) -> Accepted:
         """Take an update in; answer 200 only after this returned.
