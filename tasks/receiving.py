@@ -7,12 +7,14 @@ task; what it does not expect would end the worker.
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from celery.worker.consumer.consumer import Consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 from kombu.transport import redis as broker
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -26,6 +28,9 @@ _OURS: Final = "botyard."
 _TRANSPORT: Final = f"{__name__}:Transport"
 # Workers listen for as long as nothing comes, and what they tell each other and Flower need not be confirmed.
 _LISTENING: Final = {"confirm_publish": False, "max_retries": None, "read_timeout": None, "write_timeout": None}
+_PAUSES: Final = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 3}
+"""Seconds between attempts to reach the broker."""
+_CLOSED: Final = "The connection to the broker is closed."
 # Celery's visibility timeout: a message that runs longer would be delivered again.
 _LONGEST: Final = 600
 _MALFORMED: Final = (
@@ -91,6 +96,12 @@ class Channel(broker.Channel):
             refuse("unreadable")
             return True
 
+    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
+        if self.connection.client is None:
+            # Closed because it was lost, with messages in hand. What Kombu raises here, Celery does not expect.
+            raise RedisConnectionError(_CLOSED)
+        return super()._connparams(*args, **kwargs)  # type: ignore[misc]
+
 
 class Transport(broker.Transport):
     """Redis as Celery's broker, with such channels."""
@@ -100,6 +111,11 @@ class Transport(broker.Transport):
 
 class YardConsumer(Consumer):
     """Hands messages to tasks, and drops what no task can take."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """A connection, as soon as there can be one: Celery's own pauses grow to half a minute."""
+        conn.ensure_connection = partial(conn.ensure_connection, **_PAUSES)
+        return super().ensure_connected(conn)
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """The connection from which messages come."""

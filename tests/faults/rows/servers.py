@@ -87,6 +87,7 @@ def _refused_updates(scene: Scene) -> int:
 def _parted(proxy: str, *, silent: bool) -> Callable[[Scene], None]:
     def strike(scene: Scene) -> None:
         weather = scene.yard.proxies[proxy].weather
+        before = _workers(scene)
         if silent:
             weather.silent = True
         else:
@@ -95,8 +96,13 @@ def _parted(proxy: str, *, silent: bool) -> Callable[[Scene], None]:
         time.sleep(_PARTITION_SECONDS)  # the length of the fault
         weather.silent = weather.closed = False
         scene.yard.proxies[proxy].cut()
+        assert _workers(scene) == before, "a worker ended"
 
     return strike
+
+
+def _workers(scene: Scene) -> list[int]:
+    return [scene.yard.pid(name) for name in ("worker", "worker_slow", "worker_outbound", "worker_maintenance")]
 
 
 def _late(scene: Scene) -> None:
