@@ -43,6 +43,8 @@ class Clock:
         self._jobs = jobs
         self._tick = tick
         self._passing: tuple[type[Exception], ...] = (RedisError, OperationalError, OSError, *passing)
+        self._failing: set[Callable[[], object]] = set()
+        """Said once, until it works again: some of them come ten times a second."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
         self._thread.start()
@@ -62,10 +64,17 @@ class Clock:
                     self._call(job)
 
     def _call(self, job: Callable[[], object]) -> None:
+        name = getattr(job, "__qualname__", repr(job))
         try:
             job()
         except self._passing as error:
-            log.warning("clock_job_failed", job=getattr(job, "__qualname__", repr(job)), error=type(error).__name__)
+            if job not in self._failing:
+                self._failing.add(job)
+                log.warning("clock_job_failed", job=name, error=type(error).__name__)
         except Exception:
             # The edge of a thread: if it ended here, nothing of this process would ever become due again.
-            log.exception("clock_job_failed", job=getattr(job, "__qualname__", repr(job)))
+            log.exception("clock_job_failed", job=name)
+        else:
+            if job in self._failing:
+                self._failing.discard(job)
+                log.info("clock_job_works_again", job=name)
