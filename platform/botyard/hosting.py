@@ -25,6 +25,7 @@ from botyard.keyboards import Keyboards
 from botyard.limiter import Limiter
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
+from botyard.mailbox.server import async_redis
 from botyard.manager import BotManager
 from botyard.media.store import store_of
 from botyard.settings import Settings
@@ -66,9 +67,7 @@ class Host:
         self.database = database
         self._manager = manager
         self.request = AiohttpRequest(settings.api_timeout_seconds)
-        self._redis = Redis.from_url(
-            settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5, health_check_interval=25
-        )
+        self._redis = async_redis(settings.require("redis_url"), 5)
         self.media = store_of(settings)
         self.mailboxes = Mailboxes(self._redis, times_of(settings))
         self.limiter = Limiter(self._redis, settings)

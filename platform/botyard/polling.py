@@ -29,6 +29,7 @@ from botyard.errors import InputError
 from botyard.mailbox import scripts
 from botyard.mailbox.inbound import Accepted, Mailboxes
 from botyard.mailbox.protocol import fresh_id, mailbox_entry, times_of
+from botyard.mailbox.server import async_redis
 from botyard.mailbox.tickets import CeleryTickets, TicketQueue, celery_producer
 from botyard.settings import Settings, get_settings
 from botyard.sync import get_sync
@@ -70,7 +71,7 @@ class Poller:
     def __init__(self, settings: Settings, tickets: TicketQueue | None = None) -> None:
         url = settings.require("redis_url")
         self._settings = settings
-        self._redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        self._redis = async_redis(url, 5)
         self._mailboxes = Mailboxes(self._redis, times_of(settings))
         self._tickets = tickets or CeleryTickets(celery_producer())
         self._request = AiohttpRequest(_POLL_SECONDS + 10, connections=0)

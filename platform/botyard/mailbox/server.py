@@ -5,6 +5,9 @@ from typing import Any, Final
 
 import structlog
 from redis import Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from botyard.errors import InputError
 from botyard.settings import Settings
@@ -13,6 +16,9 @@ log = structlog.get_logger(__name__)
 
 _OLDEST: Final = (7, 0)
 _SECONDS: Final = 2.0
+_QUIET_SECONDS: Final = 25
+"""A connection that was not used for so long is tried first."""
+_CLOSED: Final = "The connection to Redis is closed."
 
 
 def redis_of(settings: Settings) -> "Redis":
@@ -22,6 +28,34 @@ def redis_of(settings: Settings) -> "Redis":
         InputError: no address is set.
     """
     return Redis.from_url(settings.require("redis_url"), socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+
+
+class _Connection:
+    """In front of one of redis-py's: uvloop has an error of its own for a connection that the other side has reset."""
+
+    async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().send_packed_command(*args, **kwargs)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise RedisConnectionError(_CLOSED) from error
+
+
+def async_redis(url: str, seconds: float, connections: int | None = None) -> "AsyncRedis":
+    """A client for an event loop, which raises nothing but Redis' errors when Redis is away. Close it.
+
+    Args:
+        url: of the server.
+        seconds: the longest wait for it.
+        connections: no more than these; who finds none free waits as long.
+    """
+    waits: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    pool: ConnectionPool
+    if connections is None:
+        pool = ConnectionPool.from_url(url, health_check_interval=_QUIET_SECONDS, **waits)
+    else:
+        pool = BlockingConnectionPool.from_url(url, max_connections=connections, timeout=seconds, **waits)
+    pool.connection_class = type("Connection", (_Connection, pool.connection_class), {})
+    return AsyncRedis.from_pool(pool)
 
 
 def check_server(info: Mapping[str, Any]) -> None:

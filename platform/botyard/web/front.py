@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import FastAPI
-from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from botyard import __version__
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
-from botyard.mailbox.server import check_server, redis_of
+from botyard.mailbox.server import async_redis, check_server, redis_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.manager import BotManager
 from botyard.settings import get_settings
@@ -44,10 +43,7 @@ class Front:
 
             configure_reports(settings, "web")
         # A limit on connections and on every wait: a Redis that hangs must turn into 503 before Telegram gives up.
-        self._pool = BlockingConnectionPool.from_url(
-            settings.require("redis_url"), max_connections=64, timeout=2, socket_timeout=2, socket_connect_timeout=2
-        )
-        redis = Redis(connection_pool=self._pool)
+        redis = self._redis = async_redis(settings.require("redis_url"), 2, connections=64)
         mailboxes = Mailboxes(redis, times_of(settings))
         self._intakes = Intakes()
         self._webhook = Webhook(mailboxes, CeleryTickets(celery_producer()), self._intakes, settings.mailbox_calm)
@@ -95,7 +91,7 @@ class Front:
             self._sync.stop()
             self._loop = None
             await self._flush_once()
-            await self._pool.aclose()
+            await self._redis.aclose()
             self._commands.close()
 
     def _bot_changed(self, bot_id: int | None) -> None:

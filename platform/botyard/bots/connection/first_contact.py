@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from botyard.bots.connection.asking import Unreachable
 from botyard.errors import InputError
 from botyard.mailbox.protocol import fresh_id
+from botyard.mailbox.server import async_redis
 from botyard.settings import Settings
 
 KNOWN_FOR: Final = timedelta(hours=1)
@@ -85,5 +86,5 @@ async def introduce(api_url: str, contacted_at: datetime | None, settings: Setti
     """
     if is_known(contacted_at):
         return
-    async with Redis.from_url(settings.require("redis_url"), socket_timeout=5, socket_connect_timeout=5) as redis:
+    async with async_redis(settings.require("redis_url"), 5) as redis:
         await FirstContacts(redis, settings).wait(api_url)
