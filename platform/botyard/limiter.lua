@@ -1,18 +1,18 @@
 #!lua flags=allow-oom
 -- Permits for several sends of one bot, each for a moment within the horizon, or the moment to ask again.
 -- A send passes all its scopes or takes from none of them. All times are milliseconds.
--- ARGV: bot, horizon, private burst, private spacing, group sends, group window, bulk spacing, paid spacing, then per send:
--- chat, budget, rate, weight. chat '' asks the bot's own closing only; budget is 'm' messages, 'e' edits, '' none;
--- rate is 'b' bulk, 'p' paid bulk, '' none.
--- Answers with the names of the permits' beginning, then per send: 1, or 0 when its chat is not open, or -1 when the
--- bot's rate is spent; and the microseconds until its moment.
+-- ARGV: bot, horizon, private burst, private spacing, group sends, group window, bulk spacing, paid spacing, a name of
+-- these permits that none had before, then per send: chat, budget, rate, weight. chat '' asks the bot's own closing only;
+-- budget is 'm' messages, 'e' edits, '' none; rate is 'b' bulk, 'p' paid bulk, '' none.
+-- Answers with now, in microseconds, then per send: 1, or 0 when its chat is not open, or -1 when the bot's rate is
+-- spent; and the microseconds until its moment.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
 local bot, horizon, burst, private_ms, group_sends, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local spacing = { b = tonumber(ARGV[7]), p = tonumber(ARGV[8]) }
 local base, shut = 'by:lim:' .. bot, 'by:shut:' .. bot
 local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
-local permits = string.format('%d', T[1] * 1000000 + T[2])
+local permits = ARGV[9]
 local ahead = {}
 -- A bot that was closed a while ago spaces all its messages like bulk: the burst that closed it is still waiting.
 local careful = redis.call('EXISTS', 'by:careful:' .. bot) == 1
@@ -38,8 +38,8 @@ local function group_opens(key, weight)
   return math.max(tonumber(newest or '0'), leaves and tonumber(leaves) + window or 0)
 end
 
-local answer = { permits }
-for i = 9, #ARGV, 4 do
+local answer = { string.format('%d', T[1] * 1000000 + T[2]) }
+for i = 10, #ARGV, 4 do
   local chat, budget, rate, weight = known_as(ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
   if careful and rate == '' and budget ~= '' then rate = 'b' end
   local first = string.sub(chat, 1, 1)

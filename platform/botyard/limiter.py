@@ -9,6 +9,8 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from botyard.mailbox.protocol import fresh_id
+from botyard.mailbox.trips import Trips
 from botyard.settings import Settings
 from botyard.telegram.run import Lane
 
@@ -81,8 +83,9 @@ class Limiter:
     def __init__(self, redis: "Redis", settings: Settings, window: float = 60.0) -> None:
         self._redis = redis
         folder = files("botyard")
+        trips = Trips(redis)
         self._reserve, self._late, self._close, self._follow = (
-            redis.register_script((folder / f"{name}.lua").read_text(encoding="utf-8"))
+            trips.script((folder / f"{name}.lua").read_text(encoding="utf-8"))
             for name in ("limiter", "limiter_late", "limiter_close", "limiter_follow")
         )
         self._forward = settings.limit_forward_weight
@@ -122,14 +125,16 @@ class Limiter:
         """Ask for several sends of one bot at once."""
         if not wanted:
             return []
-        args: list[str | int | float] = [bot, *self._limits]
+        # Not the moment's: several questions may be one command, and have the same.
+        name = fresh_id()
+        args: list[str | int | float] = [bot, *self._limits, name]
         for one in wanted:
             args += (one.chat, one.budget, one.rate, one.weight)
         # Before the question, so that a slow answer counts as lateness.
         asked = time.monotonic()
-        names, *found = await self._reserve(args=args)
+        _, *found = await self._reserve(args=tuple(args))
         return [
-            Permit(one, answer > 0, answer < 0, asked + micros / 1e6, f"{names.decode()}:{9 + 4 * number}")
+            Permit(one, answer > 0, answer < 0, asked + micros / 1e6, f"{name}:{10 + 4 * number}")
             for number, (one, answer, micros) in enumerate(zip(wanted, found[::2], found[1::2], strict=True))
         ]
 

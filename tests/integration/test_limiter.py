@@ -65,6 +65,14 @@ async def test_each_call_has_its_budget(
     assert limiter_with().permission(method, "5", lane, paid=paid) == expected
 
 
+@pytest.mark.parametrize(("chat", "most"), [(GROUP, 20), (PRIVATE, 3)])
+async def test_questions_that_are_asked_at_once_share_one_budget(limiter_with: Make, chat: str, most: int) -> None:
+    limiter = limiter_with()
+    found = await asyncio.gather(*(limiter.reserve(BOT, [message(chat)]) for _ in range(25)))
+    assert sum(permit.granted for (permit,) in found) == most
+    assert len({permit.name for (permit,) in found}) == len(found)
+
+
 async def test_a_private_chat_gets_three_at_once_and_then_one_a_second(limiter_with: Make) -> None:
     permits = await limiter_with().reserve(BOT, [message()] * 5)
     assert [permit.granted for permit in permits] == [True, True, True, False, False]

@@ -97,9 +97,9 @@ def play(clean: Services, settings: Settings) -> Play:
             answers = noting(limiter)
             for wanted, pause in asked:
                 permits = await limiter.reserve(bot, wanted)
-                name, *found = answers[-1]
+                moment, *found = answers[-1]
                 # By Redis' clock, in which a busy machine is not late.
-                now = int(name) / 1e6
+                now = int(moment) / 1e6
                 for permit, micros in zip(permits, found[1::2], strict=True):
                     judge(model, replace(permit, at=now + micros / 1e6), now)
                 await asyncio.sleep(pause / 1000)

@@ -1,11 +1,11 @@
 """Scripts that are called together go to Redis together; each hears its own answer."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
-from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import ResponseError
 
@@ -13,38 +13,48 @@ from botyard.mailbox.trips import Trips
 
 ADD = "return redis.call('INCRBY', 'n', ARGV[1])"
 FAIL = "return redis.error_reply('no ' .. ARGV[1])"
+SAY = """
+if ARGV[1] == 'nothing' then return nil end
+if ARGV[1] == 'false' then return false end
+if ARGV[1] == 'refused' then return redis.error_reply('REFUSED it') end
+if ARGV[1] == 'broken' then error('broken ' .. nowhere) end
+if ARGV[1] == 'wrong' then return redis.call('LPOP', 'n') end
+return {1, 'two', {redis.call('INCRBY', 'n', 1), false}}
+"""
 
 
-@pytest.fixture
-def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many calls each trip had."""
-    found: list[int] = []
-    execute = Pipeline.execute
+class Counted:
+    """Commands that Redis has run."""
 
-    async def counted(self: Pipeline, **options: bool) -> list[object]:
-        found.append(len(self))
-        return await execute(self, **options)
+    def __init__(self, valkey: "redis.Redis") -> None:
+        self._valkey = valkey
+        self._before = self._total()
 
-    monkeypatch.setattr(Pipeline, "execute", counted)
-    return found
+    def _total(self) -> int:
+        stats: Any = self._valkey.info("commandstats")
+        return int(stats.get("cmdstat_evalsha", {}).get("calls", 0))
+
+    def since(self) -> int:
+        """Scripts called since this was made."""
+        return self._total() - self._before
 
 
-async def test_calls_of_one_turn_share_a_trip_and_keep_their_order(
-    async_valkey: "redis.asyncio.Redis", lengths: list[int]
+async def test_calls_of_one_turn_are_one_command_and_keep_their_order(
+    async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis"
 ) -> None:
     add = Trips(async_valkey).script(ADD)
     await add(args=(0,))
-    lengths.clear()
+    counted = Counted(valkey)
     assert await asyncio.gather(*(add(args=(1,)) for _ in range(10))) == list(range(1, 11))
-    assert lengths == [10]
+    assert counted.since() == 1
 
 
 async def test_what_comes_while_trips_are_under_way_gathers_for_the_next_one(
-    async_valkey: "redis.asyncio.Redis", lengths: list[int]
+    async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis"
 ) -> None:
     add = Trips(async_valkey).script(ADD)
     await add(args=(0,))
-    lengths.clear()
+    counted = Counted(valkey)
 
     async def later(turns: int) -> None:
         for _ in range(turns):
@@ -52,17 +62,31 @@ async def test_what_comes_while_trips_are_under_way_gathers_for_the_next_one(
         await add(args=(1,))
 
     await asyncio.gather(*(later(turns) for turns in range(20)))
-    assert sum(lengths) == 20
-    assert len(lengths) < 10
+    assert counted.since() < 10
+    assert await add(args=(0,)) == 20
+
+
+async def test_more_calls_than_fit_into_a_trip_go_in_several(
+    async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis"
+) -> None:
+    add = Trips(async_valkey).script(ADD)
+    await add(args=(0,))
+    counted = Counted(valkey)
+    assert sorted(await asyncio.gather(*(add(args=(1,)) for _ in range(200)))) == list(range(1, 201))
+    assert 4 <= counted.since() <= 8
 
 
 async def test_a_script_that_redis_does_not_know_is_told_to_it(
     async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis"
 ) -> None:
-    add = Trips(async_valkey).script(ADD)
+    trips = Trips(async_valkey)
+    add, say = trips.script(ADD), trips.script(SAY)
     assert await add(args=(1,)) == 1
     valkey.script_flush()
     assert list(await asyncio.gather(add(args=(1,)), add(args=(1,)))) == [2, 3]
+    # Now one of the two is known, and runs before the other is told.
+    said, added = await asyncio.gather(say(args=("all",)), add(args=(1,)))
+    assert (said, added) == ([1, b"two", [5, None]], 4)
 
 
 async def test_one_call_that_fails_fails_alone(async_valkey: "redis.asyncio.Redis") -> None:
@@ -72,6 +96,26 @@ async def test_one_call_that_fails_fails_alone(async_valkey: "redis.asyncio.Redi
     with pytest.raises(ResponseError, match="no way"):
         await fail(args=("way",))
     assert [await first, await second] == [1, 2]
+
+
+@pytest.mark.parametrize(("word", "error"), [("refused", "REFUSED it"), ("broken", "nowhere"), ("wrong", "WRONGTYPE")])
+async def test_one_call_of_several_to_a_script_fails_alone_too(
+    async_valkey: "redis.asyncio.Redis", word: str, error: str
+) -> None:
+    say = Trips(async_valkey).script(SAY)
+    await say(args=("all",))
+    before, after = (asyncio.ensure_future(say(args=("all", "and", b"more"))) for _ in range(2))
+    failing = asyncio.ensure_future(say(args=(word,)))
+    last = asyncio.ensure_future(say(args=("all",)))
+    with pytest.raises(ResponseError, match=error):
+        await failing
+    assert [(await one)[2][0] for one in (before, after, last)] == [2, 3, 4]
+
+
+async def test_no_answer_is_an_answer(async_valkey: "redis.asyncio.Redis") -> None:
+    say = Trips(async_valkey).script(SAY)
+    words = ("nothing", "all", "false", "nothing")
+    assert await asyncio.gather(*(say(args=(word,)) for word in words)) == [None, [1, b"two", [1, None]], None, None]
 
 
 async def test_who_no_longer_waits_disturbs_nobody(async_valkey: "redis.asyncio.Redis") -> None:

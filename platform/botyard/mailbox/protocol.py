@@ -2,8 +2,8 @@
 
 import time
 from dataclasses import dataclass
+from os import urandom
 from typing import Any, Final, Literal
-from uuid import uuid4
 
 from botyard.settings import Settings
 
@@ -16,7 +16,7 @@ AWAITED: Final = "by:callbacks"
 
 def fresh_id() -> str:
     """A new ticket id or owner token; drawn by us and not by Redis, which may forget its last second."""
-    return uuid4().hex
+    return urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Scripts that are called in the same turn of an event loop go to Redis together, and come back together.
 
-A script costs Redis a few microseconds and the client ten times as much, nearly all of it for the way there and back.
+A script costs Redis a few microseconds and the client ten times as much, nearly all of it for the way there and back,
+and half of what is left for a command and an answer of its own. So all calls of a script are one command.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final
@@ -16,14 +18,35 @@ Call = Callable[..., Awaitable[Any]]
 
 _UNDER_WAY: Final = 2
 """So many trips at once: what comes meanwhile gathers for the next one."""
-_MOST: Final = 256
-"""Calls of one trip."""
+_MOST: Final = 64
+"""Calls of one trip: others wait for Redis as long as they take, and a call may carry a megabyte."""
+
+# Each call hears its own answer, an error too, as if it had come alone: what fails neither undoes nor hinders another.
+_EACH = """{flags}
+local function call(ARGV)
+{script}
+end
+local answers, count, place = {{}}, 0, 1
+while place <= #ARGV do
+  local last = place + ARGV[place]
+  local well, answer = pcall(call, {{unpack(ARGV, place + 1, last)}})
+  if not well and type(answer) ~= 'table' then answer = {{err = 'ERR ' .. tostring(answer)}} end
+  count, place = count + 1, last + 1
+  answers[count] = answer or false
+end
+return answers
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Script:
+    source: str
+    digest: str
 
 
 @dataclass(slots=True)
 class _Passenger:
-    source: str
-    digest: str
+    script: _Script
     args: tuple[Any, ...]
     answer: "asyncio.Future[Any]"
 
@@ -46,21 +69,21 @@ class Trips:
         Raises, when it is called:
             RedisError: the script's own, or Redis is away; then it is not known whether it ran.
         """
-        digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        script = _each(source)
 
-        async def call(*, args: tuple[Any, ...] | list[Any]) -> Any:
+        async def call(*, args: tuple[Any, ...]) -> Any:
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[Any] = loop.create_future()
             if not self._waiting and len(self._under_way) < _UNDER_WAY:
                 # At the end of this turn: whoever is called in it comes along.
                 loop.call_soon(self._depart)
-            self._waiting.append(_Passenger(source, digest, tuple(args), answer))
+            self._waiting.append(_Passenger(script, args, answer))
             return await answer
 
         return call
 
     def _depart(self) -> None:
-        if not self._waiting or len(self._under_way) >= _UNDER_WAY:
+        if not self._waiting:
             return
         leaving, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
         trip = asyncio.get_running_loop().create_task(self._travel(leaving))
@@ -72,39 +95,55 @@ class Trips:
         self._depart()
 
     async def _travel(self, passengers: list[_Passenger]) -> None:
+        groups: defaultdict[_Script, list[_Passenger]] = defaultdict(list)
+        for one in passengers:
+            groups[one.script].append(one)
         try:
-            answers = await self._ask(passengers)
+            answers = await self._ask(groups)
         except BaseException as error:
             # Whoever waits is to hear of it, whatever it was; also when this loop ends.
-            for one in passengers:
-                if not one.answer.done():
-                    one.answer.set_exception(error if isinstance(error, Exception) else ConnectionError("cancelled"))
+            _tell(
+                passengers, [error if isinstance(error, Exception) else ConnectionError("cancelled")] * len(passengers)
+            )
             if not isinstance(error, Exception):
                 raise
             return
-        for one, answer in zip(passengers, answers, strict=True):
-            if one.answer.done():
-                continue  # nobody waits any more
-            if isinstance(answer, Exception):
-                one.answer.set_exception(answer)
-            else:
-                one.answer.set_result(answer)
+        for group, answer in zip(groups.values(), answers, strict=True):
+            _tell(group, [answer] * len(group) if isinstance(answer, Exception) else answer)
 
-    async def _ask(self, passengers: list[_Passenger]) -> list[Any]:
-        answers = await self._evaluate(passengers)
-        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    async def _ask(self, groups: dict[_Script, list[_Passenger]]) -> list[Any]:
+        answers = await self._evaluate(groups.items())
+        unknown = [script for script, answer in zip(groups, answers, strict=True) if isinstance(answer, NoScriptError)]
         if unknown:
             # Redis was started anew, or is asked for the first time: such a script did not run.
-            for source in {passengers[place].source for place in unknown}:
-                await self._redis.script_load(source)
-            again = await self._evaluate([passengers[place] for place in unknown])
-            for place, answer in zip(unknown, again, strict=True):
-                answers[place] = answer
+            for script in unknown:
+                await self._redis.script_load(script.source)
+            again = iter(await self._evaluate((script, groups[script]) for script in unknown))
+            answers = [next(again) if isinstance(answer, NoScriptError) else answer for answer in answers]
         return answers
 
-    async def _evaluate(self, passengers: list[_Passenger]) -> list[Any]:
+    async def _evaluate(self, groups: Iterable[tuple[_Script, list[_Passenger]]]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
-            for one in passengers:
-                pipe.evalsha(one.digest, 0, *one.args)
+            for script, passengers in groups:
+                args: list[Any] = []
+                for one in passengers:
+                    args += (len(one.args), *one.args)
+                pipe.evalsha(script.digest, 0, *args)
             answers: list[Any] = await pipe.execute(raise_on_error=False)
         return answers
+
+
+def _each(source: str) -> _Script:
+    flags, _, script = source.partition("\n") if source.startswith("#!") else ("#!lua", "", source)
+    text = _EACH.format(flags=flags, script=script)
+    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _tell(passengers: list[_Passenger], answers: list[Any]) -> None:
+    for one, answer in zip(passengers, answers, strict=True):
+        if one.answer.done():
+            continue  # nobody waits any more
+        if isinstance(answer, Exception):
+            one.answer.set_exception(answer)
+        else:
+            one.answer.set_result(answer)
