@@ -7,6 +7,7 @@ last second of a killed process.
 
 import threading
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -17,14 +18,21 @@ from redis import Redis
 HASH: Final = "by:metrics"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
-_pending: dict[bytes, float] = {}
+_Labels = tuple[tuple[str, object], ...]
+
+_pending: dict[tuple[str, str, _Labels] | bytes, float] = {}
 _lock = threading.Lock()
 
 
 def _add(name: str, part: str, labels: dict[str, object], amount: float) -> None:
-    field = orjson.dumps([name, part, {key: str(value) for key, value in labels.items()}])
+    # Told in Redis' words only once it is written there: every update is counted.
+    key = (name, part, tuple(labels.items()))
     with _lock:
-        _pending[field] = _pending.get(field, 0.0) + amount
+        _pending[key] = _pending.get(key, 0.0) + amount
+
+
+def _field(name: str, part: str, labels: _Labels) -> bytes:
+    return orjson.dumps([name, part, {key: str(value) for key, value in labels}])
 
 
 class Counter:
@@ -115,7 +123,10 @@ def take_pending() -> dict[bytes, float]:
     global _pending
     with _lock:
         taken, _pending = _pending, {}
-    return taken
+    found: defaultdict[bytes, float] = defaultdict(float)
+    for key, amount in taken.items():
+        found[key if isinstance(key, bytes) else _field(*key)] += amount
+    return found
 
 
 def put_back(taken: dict[bytes, float]) -> None:
