@@ -1,28 +1,31 @@
-"""``make bench``: Botyard beside its peers, in one run on one machine; docs/figures/bench.json.
+"""``make bench``: Botyard beside its peers, in one run on one machine; docs/figures/bench.json, docs/performance.md.
 
 ``python -m benchmarks [GROUP …] [--rounds N] [--seconds S]``: only some groups of rows (see `benchmarks.table`); fewer
-rounds, or shorter runs, say less.
+rounds, or shorter runs, say less, and are not written down.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import cases
+from benchmarks import cases, sizes
+from benchmarks.beside import beside
 from benchmarks.machine import REST, pin
-from benchmarks.rounds import ROUNDS, Measured, take_turns
+from benchmarks.report import keep
+from benchmarks.rounds import ROUNDS, take_turns
 from benchmarks.stage import Stage
-from benchmarks.table import HEAD, ROWS
+from benchmarks.table import HEAD, judge
 
 GROUPS: Final = {
     group.__name__: group
-    for group in (cases.receiving, cases.through, cases.at_a_pace, cases.sending, cases.single)
+    for group in (
+        cases.receiving, cases.through, cases.at_a_pace, cases.sending, cases.single, sizes.weight, sizes.by_bots,
+        sizes.by_chats, sizes.by_processes, beside,
+    )
 }  # fmt: skip
-_RESULTS: Final = Path(__file__).parents[1] / "docs" / "figures" / "bench.json"
 _SECONDS: Final = 5.0
 
 
@@ -30,24 +33,18 @@ def main(arguments: list[str]) -> int:
     """Measure what is asked for; 1 when a must does not hold."""
     asked = _parser().parse_args(arguments)
     pin(os.getpid(), REST)
-    found: dict[str, dict[str, Measured]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="botyard-bench-", ignore_cleanup_errors=True) as folder,
         Stage(Path(folder), asked.seconds) as stage,
     ):
         for name in asked.groups or GROUPS:
             print(name, flush=True)
-            found[name] = take_turns(GROUPS[name](stage), asked.rounds)
-    return _report(found)
-
-
-def _report(found: dict[str, dict[str, Measured]]) -> int:
-    judged = [row.judge(found[row.group]) for row in ROWS if row.group in found]
+            found[name] = [one.as_json() for one in take_turns(GROUPS[name](stage), asked.rounds)]
+    judged = judge(found)
     print(HEAD, *(one.line() for one in judged), sep="\n")
-    report: dict[str, Any] = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {"rows": {}, "groups": {}}
-    report["rows"] |= {one.row.name: one.as_json() for one in judged}
-    report["groups"] |= {name: [one.as_json() for one in group.values()] for name, group in found.items()}
-    _RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    if asked.rounds >= ROUNDS and asked.seconds >= _SECONDS:
+        keep(found)
     return int(not all(one.holds for one in judged))
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from benchmarks import peers
-from benchmarks.chats import Chats, Door
+from benchmarks.chats import CHATS, Chats, Door
 from benchmarks.machine import cpu_seconds, running
 from benchmarks.rounds import Case, Sample
-from benchmarks.stage import Stage, Work
+from benchmarks.stage import USUAL, Stage, Work
+from benchmarks.subject import Shape
 from benchmarks.wrk import press
 from botyard.embedded import free_port
 
@@ -31,7 +32,7 @@ _MOST_SENDS_PER_SECOND: Final = 20_000
 def receiving(stage: Stage) -> list[Case]:
     """Webhook requests that are answered."""
     return [
-        Case(BOTYARD, lambda: _receive_here(stage)),
+        Case(BOTYARD, lambda: receive_here(stage)),
         Case(PTB, lambda: _receive_by_peer(stage, "ptb-quiet")),
         Case(AIOGRAM, lambda: _receive_by_peer(stage, "aiogram-quiet")),
         Case(BARE, lambda: _receive_by_nobody(stage)),
@@ -46,10 +47,12 @@ def _pressed(door: Door, pid: int, seconds: float) -> Sample:
     return Sample(found.value, found.p50_ms, found.p99_ms, (cpu_seconds([pid]) - used) / thousands)
 
 
-def _receive_here(stage: Stage) -> Sample:
-    with stage.subject.receiving_only():
-        (door,) = stage.subject.doors(1)
-        return _pressed(door, stage.subject.yard.pid("web"), stage.seconds)
+def receive_here(stage: Stage, shape: Shape = USUAL) -> Sample:
+    """Requests that our web process answers."""
+    subject = stage.subject(shape)
+    with stage.alone(but=subject), subject.receiving_only():
+        (door,) = subject.doors(1)
+        return _pressed(door, subject.yard.pid("web"), stage.seconds)
 
 
 def _receive_by_peer(stage: Stage, name: str) -> Sample:
@@ -68,12 +71,17 @@ def _receive_by_nobody(stage: Stage) -> Sample:
 
 def through(stage: Stage) -> list[Case]:
     """Updates that are answered by a send, 64 outstanding."""
+    return _answered(stage, as_fast_as_it_goes(stage))
+
+
+def as_fast_as_it_goes(stage: Stage) -> Work:
+    """What people do who write again as soon as they are answered."""
 
     async def work(chats: Chats) -> float:
         await chats.connect()
         return await chats.as_fast_as_it_goes(stage.seconds)
 
-    return _answered(stage, work)
+    return work
 
 
 def at_a_pace(stage: Stage) -> list[Case]:
@@ -88,10 +96,6 @@ def at_a_pace(stage: Stage) -> list[Case]:
 
 
 def _answered(stage: Stage, work: Work) -> list[Case]:
-    def here() -> Sample:
-        subject = stage.subject
-        return stage.chatting(Chats(subject.doors(1)), contextlib.nullcontext(subject.pids(_ANSWERING)), work)
-
     def peer(name: str) -> Sample:
         port = free_port()
         doors = [] if name.endswith("polling") else [Door(port, "/hook", _PEERS_SECRET)]
@@ -102,11 +106,19 @@ def _answered(stage: Stage, work: Work) -> list[Case]:
         return stage.chatting(Chats([Door(port, "/hook", _PEERS_SECRET)]), _queued(stage, port), work)
 
     return [
-        Case(BOTYARD, here),
+        Case(BOTYARD, lambda: answer_here(stage, work)),
         Case(PTB, lambda: peer("ptb-webhook")),
         Case(AIOGRAM, lambda: peer("aiogram-polling")),
         Case(QUEUED, queued),
     ]
+
+
+def answer_here(stage: Stage, work: Work, shape: Shape = USUAL, chats: int = CHATS) -> Sample:
+    """Updates that one of our bots answers."""
+    subject = stage.subject(shape)
+    with stage.alone(but=subject):
+        bots = contextlib.nullcontext(subject.pids(_ANSWERING))
+        return stage.chatting(Chats(subject.doors(1), chats), bots, work)
 
 
 @contextlib.contextmanager
@@ -132,7 +144,7 @@ _FILL: Final = """
 INSERT INTO outbox (bot_id, customer_id, chat_key, lane, method, params, due)
 SELECT id, customer_id, (5000000000 + n %% 100000)::text, 1, 'sendMessage', jsonb_build_object(
          'chat_id', 5000000000 + n %% 100000, 'text', 'Your order is on its way, and will be there soon'), now()
-  FROM (SELECT min(id) AS id, min(customer_id) AS customer_id FROM bots) b, generate_series(1, %s) n
+  FROM (SELECT min(id) AS id, min(customer_id) AS customer_id FROM bots) b, generate_series(1, %(rows)s) n
 RETURNING bot_id
 """
 
@@ -142,8 +154,7 @@ def sending(stage: Stage) -> list[Case]:
     api = f"http://127.0.0.1:{stage.peer_api_port}"
 
     def call(name: str) -> Sample:
-        with stage.alone():
-            return stage.called(peers.command("calls", name, str(stage.seconds), api))
+        return stage.called(peers.command("calls", name, str(stage.seconds), api))
 
     return [
         Case(BOTYARD, lambda: _send_here(stage)),
@@ -153,9 +164,9 @@ def sending(stage: Stage) -> list[Case]:
 
 
 def _send_here(stage: Stage) -> Sample:
-    subject = stage.subject
+    subject = stage.subject()
     rows = int(_MOST_SENDS_PER_SECOND * (stage.seconds + 2 * _WARM_UP_SECONDS))
-    ((bot,), *_) = subject.yard_sql(_FILL, rows)
+    ((bot,), *_) = subject.sql(_FILL, rows=rows)
 
     async def work(chats: Chats) -> float:
         await asyncio.to_thread(subject.wake, int(str(bot)))
@@ -166,21 +177,20 @@ def _send_here(stage: Stage) -> Sample:
         return (chats.sends - before) / (time.perf_counter() - began)
 
     try:
-        return stage.chatting(Chats(), contextlib.nullcontext(subject.pids(["worker_outbound"])), work)
+        with stage.alone(but=subject):
+            return stage.chatting(Chats(), contextlib.nullcontext(subject.pids(["worker_outbound"])), work)
     finally:
-        subject.yard_sql("TRUNCATE outbox CASCADE")
+        subject.sql("TRUNCATE outbox CASCADE")
 
 
 def single(stage: Stage) -> list[Case]:
     """One decision of the limiter, and one update taken in."""
 
     def ours(name: str) -> Sample:
-        with stage.alone():
-            return stage.called([sys.executable, "-m", "benchmarks.ours", name, str(stage.seconds)])
+        return stage.called([sys.executable, "-m", "benchmarks.ours", name, str(stage.seconds)])
 
     def theirs(name: str) -> Sample:
-        with stage.alone():
-            return stage.called(peers.command("calls", name, str(stage.seconds), stage.redis_url))
+        return stage.called(peers.command("calls", name, str(stage.seconds), stage.redis_url))
 
     return [
         Case("Botyard's limiter", lambda: ours("limiter")),

@@ -16,6 +16,7 @@ from typing import Any
 from redis import Redis
 
 from benchmarks.fairness import FIGURES
+from benchmarks.weight import QUICK
 from botyard.bots.registry import ServedBot
 from botyard.manager import BotManager
 from botyard.sync import get_sync
@@ -77,57 +78,14 @@ def hit(manager: BotManager, bot: ServedBot) -> float:
     return min(timeit.repeat(lambda: manager.known_bot(bot.id), number=rounds, repeat=5)) / rounds * 1e6
 
 
-_WORKER = """
-import asyncio, gc, sys
-from concurrent.futures import ThreadPoolExecutor
-from redis import Redis
-from botyard.hosting import Host
-from botyard.manager import BotManager
-from botyard.settings import get_settings
-from botyard.sync import get_sync
-
-def kib():
-    gc.collect()
-    with open("/proc/self/smaps_rollup") as rollup:
-        return next(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty"))
-
-async def serve(host, first, last):
-    for number in range(first, last):
-        bot = await host.bot_by_telegram_id(number)
-        await host.application(bot)
-    while host._applications or host._retiring:
-        host.retire_idle()
-        await asyncio.sleep(0.05)
-
-async def main(first, counts):
-    settings = get_settings()
-    with ThreadPoolExecutor(2) as database:
-        manager = BotManager(get_sync(), Redis.from_url(settings.redis_url.get_secret_value()))
-        get_sync().start()
-        host = Host(settings, database, manager)
-        await serve(host, first, first + 50)
-        begun, served = kib(), 50
-        for count in counts:
-            await serve(host, first + served, first + count)
-            served = count
-            print(count, (kib() - begun) / (count - 50), flush=True)
-        await host.close()
-        get_sync().stop()
-
-asyncio.run(main(int(sys.argv[1]), [int(word) for word in sys.argv[2:]]))
-"""
-
-
 def memory(services: Services) -> dict[int, float]:
     """KiB that a worker keeps of each bot that it has served and that is quiet now, by how many there are."""
     services.empty()
     for number in range(COUNTS[-1]):
         make_bot(telegram_id=FIRST_ID + number)
-    environment = {**os.environ, "BOT_IDLE_SECONDS": "0.01", "HANDLER_TIMEOUT_SECONDS": "0.05", "SLICE_SECONDS": "0.05"}
-    command = [sys.executable, "-c", _WORKER, str(FIRST_ID), *map(str, COUNTS)]
-    ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    lines = [line.split() for line in ran.stdout.splitlines() if line[:1].isdigit() and len(line.split()) == 2]
-    return {int(count): round(float(each), 2) for count, each in lines}
+    command = [sys.executable, "-m", "benchmarks.weight", str(FIRST_ID), *map(str, COUNTS)]
+    ran = subprocess.run(command, env={**os.environ, **QUICK}, stdout=subprocess.PIPE, text=True, check=True)
+    return {int(count): each for count, each in json.loads(ran.stdout.splitlines()[-1]).items()}
 
 
 def measure(services: Services) -> dict[str, Any]:

@@ -175,19 +175,31 @@ class Chats:
 
     async def connect(self) -> None:
         """Open the connections, and wait for the first answer."""
-        loop, until = asyncio.get_running_loop(), time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + _PATIENCE_SECONDS
         while not self.done:
             if time.monotonic() > until:
                 raise RuntimeError("the bot never answered")
             if self.doors and not self.free:
-                for number in range(_CONNECTIONS):
-                    port = self.doors[number % len(self.doors)].port
-                    await loop.create_connection(lambda: _Hook(self), "127.0.0.1", port)
+                await self._open()
             if not self._ready:
                 self.offer()
             self.pump()
             await asyncio.sleep(0.2)
         await asyncio.sleep(0.5)
+
+    async def _open(self) -> None:
+        for number in range(_CONNECTIONS):
+            port = self.doors[number % len(self.doors)].port
+            await asyncio.get_running_loop().create_connection(lambda: _Hook(self), "127.0.0.1", port)
+
+    async def flood(self, count: int) -> None:
+        """So many updates, as fast as they are taken in."""
+        await self._open()
+        for _ in range(count):
+            self.offer()
+        self.pump()
+        while self._ready:  # noqa: ASYNC110 - how soon it is noticed changes nothing
+            await asyncio.sleep(0.05)
 
     async def first_send(self) -> None:
         """Wait until somebody sends something."""

@@ -85,6 +85,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return used
 
 
+def private_kibibytes(pid: int) -> int:
+    """What a process and its children have in memory that they share with nobody."""
+    leader = psutil.Process(pid)
+    return sum(process.memory_full_info().uss for process in (leader, *leader.children(recursive=True))) // 1024
+
+
 class Strangers:
     """How many cores everybody but this process and what it has started used during a block."""
 

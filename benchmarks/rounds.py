@@ -56,22 +56,11 @@ class Measured:
     samples: list[Sample] = field(default_factory=list)
     strangers: list[float] = field(default_factory=list)
 
-    def middle(self, what: str = "value") -> float:
-        """The median of one of the figures.
-
-        Raises:
-            ValueError: nobody measured it.
-        """
-        found: list[float] = [n for sample in self.samples if (n := getattr(sample, what)) is not None]
-        if not found:
-            raise ValueError(f"{self.name}: no {what}")
-        return statistics.median(found)
-
     def as_json(self) -> dict[str, Any]:
         """For the report."""
         return {
             "name": self.name,
-            "value": self.middle(),
+            "value": statistics.median(one.value for one in self.samples),
             "p50_ms": _middle([one.p50_ms for one in self.samples]),
             "p99_ms": _middle([one.p99_ms for one in self.samples]),
             "cpu_seconds_per_1000": _middle([one.cpu for one in self.samples]),
@@ -80,7 +69,7 @@ class Measured:
         }
 
 
-def take_turns(cases: Sequence[Case], rounds: int = ROUNDS) -> dict[str, Measured]:
+def take_turns(cases: Sequence[Case], rounds: int = ROUNDS) -> list[Measured]:
     """Run each case once in every round."""
     found = {case.name: Measured(case.name) for case in cases}
     for number in range(rounds):
@@ -90,7 +79,7 @@ def take_turns(cases: Sequence[Case], rounds: int = ROUNDS) -> dict[str, Measure
             found[case.name].strangers.append(strangers)
             figures = ", ".join(f"{name} {value:.4g}" for name, value in asdict(sample).items() if value is not None)
             print(f"  round {number + 1}: {case.name}: {figures}", flush=True)
-    return found
+    return list(found.values())
 
 
 def _run(case: Case) -> tuple[Sample, float]:

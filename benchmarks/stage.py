@@ -17,10 +17,10 @@ from benchmarks.botapi import Connection
 from benchmarks.chats import Chats
 from benchmarks.machine import REST, SUBJECT, cpu_seconds, running
 from benchmarks.rounds import Sample
-from benchmarks.subject import Subject
+from benchmarks.subject import Shape, Subject
 from botyard.embedded import free_port
 
-BOTS: Final = 10_000
+USUAL: Final = Shape(bots=10_000)
 Bots = contextlib.AbstractContextManager[list[int]]
 Work = Callable[[Chats], Awaitable[float]]
 
@@ -37,7 +37,7 @@ class Stage:
         self.seconds = seconds
         self._folder = folder
         self._ending = contextlib.ExitStack()
-        self._subject: Subject | None = None
+        self._subjects: dict[Shape, Subject] = {}
         self.api_port = free_port()
         """Where the Bot API of the system is: in this process, while a case asks for it."""
         self.peer_api_port = free_port()
@@ -54,23 +54,26 @@ class Stage:
     ) -> None:
         self._ending.close()
 
-    @property
-    def subject(self) -> Subject:
+    def subject(self, shape: Shape = USUAL) -> Subject:
         """The system, started when it is first asked for."""
-        if self._subject is None:
-            made = Subject(self._folder / "yard", f"http://127.0.0.1:{self.api_port}", BOTS)
-            self._subject = self._ending.enter_context(made)
-        return self._subject
+        if shape not in self._subjects:
+            made = Subject(self._folder / f"yard{len(self._subjects)}", f"http://127.0.0.1:{self.api_port}", shape)
+            with self.alone():
+                self._subjects[shape] = self._ending.enter_context(made)
+        return self._subjects[shape]
 
     @property
     def redis_url(self) -> str:
         """The system's own Redis, which peers that need one use, too."""
-        return self.subject.yard.environment["REDIS_URL"]
+        return self.subject().yard.environment["REDIS_URL"]
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """The system stands still: a peer has the core to itself."""
-        with self.subject.resting():
+    def alone(self, but: Subject | None = None) -> Iterator[None]:
+        """Everything else of ours stands still: one system, or a peer, has the core to itself."""
+        with contextlib.ExitStack() as still:
+            for subject in self._subjects.values():
+                if subject is not but:
+                    still.enter_context(subject.resting())
             yield
 
     @contextlib.contextmanager
@@ -82,8 +85,10 @@ class Stage:
 
     def called(self, command: Sequence[str]) -> Sample:
         """What a process says that calls something again and again, on the core of its own."""
-        pinned, told = ["taskset", "-c", str(SUBJECT), *command], self.subject.yard.environment
-        ran = subprocess.run(pinned, capture_output=True, text=True, env=told, check=False)
+        told = self.subject().yard.environment
+        pinned = ["taskset", "-c", str(SUBJECT), *command]
+        with self.alone():
+            ran = subprocess.run(pinned, capture_output=True, text=True, env=told, check=False)
         if ran.returncode:
             raise RuntimeError(ran.stderr[-500:])
         return Sample(*json.loads(ran.stdout.splitlines()[-1]))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tests.written_pages import with_table
+
 PAGE: Final = Path(__file__).parents[2] / "docs" / "promises.md"
 RESULTS: Final = PAGE.parent / "figures" / "faults.json"
-_BEGIN, _END = "<!-- what follows is written by the campaign -->\n", "<!-- until here -->\n"
 _COUNTS: Final = ("accepted", "lost", "doubled", "reordered", "sent_twice", "uncertain", "refused", "dead")
 _NOT_SAID: Final = ("news", "held")
 _HEAD: Final = """
@@ -25,9 +26,7 @@ def read(report: Path) -> list[dict[str, Any]]:
 
 def page_with(runs: Sequence[dict[str, Any]]) -> str:
     """The page with the figures of these runs."""
-    before, _, rest = PAGE.read_text().partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    return f"{before}{_BEGIN}{_of_rows(runs)}{_of_bugs(runs)}\n{_END}{after}"
+    return with_table(PAGE, _of_rows(runs) + _of_bugs(runs), "campaign")
 
 
 def _of_rows(runs: Iterable[dict[str, Any]]) -> str:
