@@ -7,8 +7,11 @@ from typing import Any, Final, Protocol
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from botyard.mailbox.native import celery_message
 from botyard.mailbox.protocol import Ticket
+from botyard.mailbox.server import redis_of
 from botyard.settings import get_settings
 from botyard.telemetry import metrics
 
@@ -48,38 +51,50 @@ class YardCelery(Celery):
 
 
 class CeleryTickets:
-    """Tickets by Celery's ``send_task``, which blocks: hence a thread of its own for event loops."""
+    """Tickets as Celery's messages. Sending blocks: hence a thread of its own for event loops.
+
+    Args:
+        app: whose broker it is.
+    """
 
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tickets")
-        self._on_rabbitmq = get_settings().broker_url is not None
+        settings = get_settings()
+        self._redis = None if settings.broker_url is not None else redis_of(settings)
 
     def send(self, ticket: Ticket) -> None:
-        """Publish the ticket; its birth travels in the header ``stamp``, from which waits are measured.
-
-        RabbitMQ drops it when its place is given up: nobody can look there how long a queue's tickets have waited, and
-        without workers each sweep would add some.
+        """Publish the ticket.
 
         Raises:
             OperationalError: it was not taken.
         """
-        dropped: dict[str, Any] = {"expiration": ticket.lasts / 1000} if self._on_rabbitmq and ticket.lasts else {}
         try:
-            self._app.send_task(
-                ticket.task,
-                args=(ticket.bot,),
-                task_id=ticket.id,
-                queue=ticket.queue,
-                headers={"stamp": ticket.stamp},
-                retry=False,
-                argsrepr="",
-                kwargsrepr="",
-                **dropped,
-            )
-        except (OperationalError, OSError):
+            if self._redis is None:
+                self._send_to_rabbitmq(ticket)
+            else:
+                self._redis.lpush(ticket.queue, celery_message(ticket))
+        except (OperationalError, OSError, RedisError) as error:
             metrics.TICKETS_LOST.inc(queue=ticket.queue)
-            raise
+            raise OperationalError(type(error).__name__) from error
+
+    def _send_to_rabbitmq(self, ticket: Ticket) -> None:
+        """RabbitMQ drops it when its place is given up.
+
+        Nobody can look there how long a queue's tickets have waited, and without workers each sweep would add some.
+        """
+        dropped: dict[str, Any] = {"expiration": ticket.lasts / 1000} if ticket.lasts else {}
+        self._app.send_task(
+            ticket.task,
+            args=(ticket.bot,),
+            task_id=ticket.id,
+            queue=ticket.queue,
+            headers={"stamp": ticket.stamp},
+            retry=False,
+            argsrepr="",
+            kwargsrepr="",
+            **dropped,
+        )
 
     def send_soon(self, ticket: Ticket | None) -> None:
         """Publish from the ticket thread."""
