@@ -97,6 +97,7 @@ class Slice:
         self._until = time.monotonic() + host.settings.slice_seconds
         self._left = host.settings.slice_updates
         self._taken = 0
+        self._stride = 1
         self._stopped = False
         self._moved = False
         self._chats: set[asyncio.Task[None]] = set()
@@ -185,19 +186,34 @@ class Slice:
 
     async def _fill(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take what is ready, up to the room there is; true when that retired the ticket."""
-        while self._going_on() and len(self._chats) < self._host.settings.slice_chats:
-            token, holding = owner_token(), bool(self._chats)
-            held = await self._host.mailboxes.take(
-                self._telegram_id, self._ticket, token, stamp, self._queue, holding=holding
-            )
+        while self._going_on() and (room := self._host.settings.slice_chats - len(self._chats)) > 0:
+            holding, count = bool(self._chats), min(self._stride, room, self._left)
+            found = await self._take(count, stamp, holding=holding)
             stamp = None
-            if held is None:
-                return not holding
-            self._taken += 1
-            self._chats.add(asyncio.create_task(self._serve(bot, resolver, _Holding(held, token))))
-            # A suspect says so in its first step: nothing may be taken beside it.
+            self._taken += len(found)
+            self._chats |= {asyncio.create_task(self._serve(bot, resolver, one)) for one in found}
+            # As many as there were, and then more: where much is ready it is taken in few steps.
+            self._stride = max(1, 2 * len(found))
+            if len(found) < count:
+                return not holding and not found
+            # A suspect says so in its first step: nothing more is taken beside it.
             await asyncio.sleep(0)
         return False
+
+    async def _take(self, count: int, stamp: int | None, *, holding: bool) -> list[_Holding]:
+        """As many chats as are ready, up to ``count``, in one trip to Redis."""
+        tokens = [owner_token() for _ in range(count)]
+        take = partial(self._host.mailboxes.take, self._telegram_id, self._ticket)
+        # What the first finds, the others hold: only the first may retire the ticket.
+        asked = [
+            take(token, None if place else stamp, self._queue, holding=holding or place > 0)
+            for place, token in enumerate(tokens)
+        ]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        held = [_Holding(one, token) for one, token in zip(found, tokens, strict=True) if isinstance(one, Held)]
+        if not held and (errors := [one for one in found if isinstance(one, BaseException)]):
+            raise errors[0]
+        return held
 
     async def _serve(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> None:
         """One chat, update after update, until it is empty, parked, released or lost."""
