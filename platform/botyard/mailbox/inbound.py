@@ -126,6 +126,15 @@ class Mailboxes:
         await self._redis.hset(f"by:bot:{bot}", "paused", "1")
         await self._redis.zrem(f"by:tix:{bot}", ticket)
 
+    async def lend(self, bot: int, ticket: str, queue: str) -> None:
+        """This bot's tickets go to another queue until it is called back; this one is retired."""
+        await self._redis.hset(f"by:bot:{bot}", "lent", queue)
+        await self._redis.zrem(f"by:tix:{bot}", ticket)
+
+    async def call_back(self, bot: int) -> None:
+        """This bot's tickets go to its own queue again."""
+        await self._redis.hdel(f"by:bot:{bot}", "lent")
+
     async def finish(self, bot: int, ticket: str) -> Ticket | None:
         """The slice is over: retire its ticket; a successor is to be sent if one is returned."""
         t = self._times

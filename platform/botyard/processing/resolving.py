@@ -73,7 +73,7 @@ class Contended(TransientError):
     """Others were in the way: try again in a moment, uncounted.
 
     Args:
-        retry_in: seconds.
+        retry_in: seconds; below zero: before the other chats of its bot.
     """
 
     def __init__(self, retry_in: float) -> None:

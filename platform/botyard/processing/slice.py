@@ -40,6 +40,10 @@ _LONGEST_AWAY_SECONDS: Final = 30.0
 _PATIENCE_SECONDS: Final = 5.0
 _LONGEST_WAIT_SECONDS: Final = 300.0
 _STAND_ASIDE_SECONDS: Final = 0.05
+# All slow bots work in one process, and would end with it. A suspect among them is run by a child that works on nothing
+# else meanwhile, before the other chats of its bot, and none of them with it.
+_APART: Final = "maintenance"
+_FIRST_SECONDS: Final = -3600.0
 _LOOK_AGAIN_SECONDS: Final = 0.1
 
 
@@ -95,7 +99,7 @@ class Slice:
         self._ticket = ticket
         self._queue = queue
         self._until = time.monotonic() + host.settings.slice_seconds
-        self._left = host.settings.slice_updates
+        self._left = 1 if queue == _APART else host.settings.slice_updates
         self._taken = 0
         self._stride = 1
         self._stopped = False
@@ -128,6 +132,8 @@ class Slice:
                 task.cancel()
             await asyncio.gather(*self._chats, return_exceptions=True)
             raise
+        if self._queue == _APART:
+            await self._host.mailboxes.call_back(self._telegram_id)
         if not retired:
             if not self._taken:
                 # Somebody wants to be alone here: do not come back at once, and again.
@@ -280,6 +286,10 @@ class Slice:
         held, solitude = holding.held, self._tools.solitude
         if held.suspect:
             log.warning("update_suspect", update_id=held.update_id, chat=held.chat, attempt=held.attempt)
+            if self._queue == "slow":
+                self._stopped = True
+                await self._host.mailboxes.lend(self._telegram_id, self._ticket, _APART)
+                raise Contended(_FIRST_SECONDS)
             async with solitude.alone(holding.token, _PATIENCE_SECONDS) as alone:
                 if not alone:
                     raise Contended(_PATIENCE_SECONDS)
