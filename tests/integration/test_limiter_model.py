@@ -116,7 +116,7 @@ def noting(limiter: Limiter) -> list[list[Any]]:
         answers.append(await reserve(args=args))
         return answers[-1]
 
-    limiter._reserve = noted  # type: ignore[assignment]
+    limiter._reserve = noted
     return answers
 
 
