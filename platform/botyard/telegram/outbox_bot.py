@@ -34,6 +34,7 @@ from botyard.telegram.address import file_url
 from botyard.telegram.buttons import Buttons, Shelf
 from botyard.telegram.run import Lane, Send, UpdateRun, current_run, directly
 from botyard.telegram.test_mode import EVERYBODY, Audience, stand_in
+from botyard.telegram.unread import unread
 from botyard.telegram.unsent_files import attach, files_in
 
 log = structlog.get_logger(__name__)
@@ -293,16 +294,15 @@ class OutboxBot(ExtBot[Any]):
         from_send = endpoint not in _CHANGING and not endpoint.startswith(("edit", "stop"))
         message_id = run.last_provisional_id() if from_send else data["message_id"]
         files = files_in(run.sends[-1].params, _FILE_OF.get(endpoint, "")) if from_send and run.sends else [{}]
-        message = Message(
-            message_id=message_id,
-            date=datetime.now(UTC),
-            chat=_chat_of(data["chat_id"]),
-            from_user=self.bot,
-            text=data.get("text"),
-            caption=data.get("caption"),
-            **{what: _CLASSES[what](shown, self) for what, shown in files[0].items()},
-        )
-        message.set_bot(self)
+        date, chat, text, caption = datetime.now(UTC), data["chat_id"], data.get("text"), data.get("caption")
+
+        def fill(message: Message) -> None:
+            shown = {what: _CLASSES[what](one, self) for what, one in files[0].items()}
+            fields = {"from_user": self.bot, "text": text, "caption": caption, **shown}
+            Message.__init__(message, message_id=message_id, date=date, chat=_chat_of(chat), **fields)
+            message.set_bot(self)
+
+        message = unread(fill)
         if from_send:
             self._insert_callback_data(message)
         return message
