@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,18 @@ import pytest
 from telegram import Chat, Message
 from telegram.ext import ExtBot
 
+from botyard.state.codec import Codec
+from botyard.state.memory import Memory
 from botyard.telegram.unread import unread
 
 _FIELDS: dict[str, Any] = {"date": datetime(2026, 1, 1, tzinfo=UTC), "chat": Chat(5, "private"), "text": "hello"}
 BOT: Any = ExtBot("1:invented")
+
+
+def whole_message() -> Message:
+    message = Message(message_id=-7, **_FIELDS)
+    message.set_bot(BOT)
+    return message
 
 
 @pytest.fixture
@@ -24,19 +33,16 @@ def made() -> list[Message]:
 
 @pytest.fixture
 def message(made: list[Message]) -> Message:
-    def fill(empty: Message) -> None:
-        made.append(empty)
-        Message.__init__(empty, message_id=-7, **_FIELDS)
-        empty.set_bot(BOT)
+    def make() -> Message:
+        made.append(whole_message())
+        return made[-1]
 
-    return unread(fill)
+    return unread(make)
 
 
 @pytest.fixture
 def whole() -> Message:
-    finished = Message(message_id=-7, **_FIELDS)
-    finished.set_bot(BOT)
-    return finished
+    return whole_message()
 
 
 def test_nobody_looks_and_nothing_is_made(message: Message, made: list[Message]) -> None:
@@ -75,3 +81,29 @@ def test_it_cannot_be_changed_before_or_after(message: Message) -> None:
         with pytest.raises(AttributeError, match="can't be set"):
             message.text = "other"
         assert message.text == "hello"
+
+
+def test_it_is_kept_like_a_message(message: Message, whole: Message) -> None:
+    kept, expected = (Codec().dump(Memory({"last": one}), "user_data") for one in (message, whole))
+    assert kept == expected
+
+
+def test_a_look_that_fails_can_be_repeated(whole: Message) -> None:
+    tries = iter([False, True])
+
+    def make() -> Message:
+        if next(tries):
+            return whole
+        raise ValueError("not now")
+
+    message = unread(make)
+    with pytest.raises(ValueError, match="not now"):
+        _ = message.text
+    assert message.text == "hello"
+
+
+def test_threads_that_look_at_once_see_one_message(made: list[Message], message: Message) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(lambda _: (message.text, message.message_id), range(64)))
+    assert set(seen) == {("hello", -7)}
+    assert len(made) == 1

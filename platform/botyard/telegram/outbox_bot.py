@@ -296,13 +296,14 @@ class OutboxBot(ExtBot[Any]):
         files = files_in(run.sends[-1].params, _FILE_OF.get(endpoint, "")) if from_send and run.sends else [{}]
         date, chat, text, caption = datetime.now(UTC), data["chat_id"], data.get("text"), data.get("caption")
 
-        def fill(message: Message) -> None:
+        def make() -> Message:
             shown = {what: _CLASSES[what](one, self) for what, one in files[0].items()}
             fields = {"from_user": self.bot, "text": text, "caption": caption, **shown}
-            Message.__init__(message, message_id=message_id, date=date, chat=_chat_of(chat), **fields)
-            message.set_bot(self)
+            made = Message(message_id=message_id, date=date, chat=_chat_of(chat), **fields)
+            made.set_bot(self)
+            return made
 
-        message = unread(fill)
+        message = unread(make)
         if from_send:
             self._insert_callback_data(message)
         return message
