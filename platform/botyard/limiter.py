@@ -84,9 +84,10 @@ class Limiter:
         self._redis = redis
         folder = files("botyard")
         trips = Trips(redis)
-        self._reserve, self._late, self._close, self._follow = (
-            trips.script((folder / f"{name}.lua").read_text(encoding="utf-8"))
-            for name in ("limiter", "limiter_late", "limiter_close", "limiter_follow")
+        self._reserve = trips.timed((folder / "limiter.lua").read_text(encoding="utf-8"))
+        self._late, self._close, self._follow = (
+            trips.script((folder / f"limiter_{name}.lua").read_text(encoding="utf-8"))
+            for name in ("late", "close", "follow")
         )
         self._forward = settings.limit_forward_weight
         self._limits = (
@@ -130,9 +131,8 @@ class Limiter:
         args: list[str | int | float] = [bot, *self._limits, name]
         for one in wanted:
             args += (one.chat, one.budget, one.rate, one.weight)
-        # Before the question, so that a slow answer counts as lateness.
-        asked = time.monotonic()
-        _, *found = await self._reserve(args=tuple(args))
+        # From when the question left: a slow answer counts as lateness, and waiting for its turn does not.
+        asked, (_, *found) = await self._reserve(args=tuple(args))
         return [
             Permit(one, answer > 0, answer < 0, asked + micros / 1e6, f"{name}:{10 + 4 * number}")
             for number, (one, answer, micros) in enumerate(zip(wanted, found[::2], found[1::2], strict=True))

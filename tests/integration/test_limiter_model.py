@@ -113,8 +113,9 @@ def noting(limiter: Limiter) -> list[list[Any]]:
     answers, reserve = [], limiter._reserve
 
     async def noted(args: Any) -> Any:
-        answers.append(await reserve(args=args))
-        return answers[-1]
+        left, answer = await reserve(args=args)
+        answers.append(answer)
+        return left, answer
 
     limiter._reserve = noted
     return answers

@@ -1,6 +1,7 @@
 """Scripts that are called together go to Redis together; each hears its own answer."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ import redis
 import redis.asyncio
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as NoAnswer
 
 from botyard.mailbox.trips import Trips
+from tests.services import Services
 
 ADD = "return redis.call('INCRBY', 'n', ARGV[1])"
 FAIL = "return redis.error_reply('no ' .. ARGV[1])"
@@ -124,7 +127,7 @@ async def test_who_no_longer_waits_disturbs_nobody(async_valkey: "redis.asyncio.
     await asyncio.sleep(0)
     calls[1].cancel()
     found = await asyncio.gather(*calls, return_exceptions=True)
-    assert (found[0], found[2]) == (1, 3)
+    assert (found[0], found[2]) == (1, 2)
 
 
 async def test_without_redis_everybody_hears_so_and_the_next_trip_goes(unused_tcp_port: int) -> None:
@@ -133,3 +136,35 @@ async def test_without_redis_everybody_hears_so_and_the_next_trip_goes(unused_tc
         for _ in range(2):
             found = await asyncio.gather(*(add(args=(1,)) for _ in range(5)), return_exceptions=True)
             assert {type(one) for one in found} == {NoConnection}
+
+
+async def test_nothing_is_done_for_who_gave_up_before_it_left(async_valkey: "redis.asyncio.Redis") -> None:
+    add = Trips(async_valkey).script(ADD)
+    # Behind trips that are under way.
+    trips = [asyncio.ensure_future(add(args=(0,))) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    later = asyncio.ensure_future(add(args=(1000,)))
+    await asyncio.sleep(0)
+    later.cancel()
+    await asyncio.gather(*trips)
+    assert await add(args=(0,)) < 1000
+
+
+async def test_what_redis_cannot_be_told_fails_alone(async_valkey: "redis.asyncio.Redis") -> None:
+    add = Trips(async_valkey).script(ADD)
+    first, second = (asyncio.ensure_future(add(args=(1,))) for _ in range(2))
+    with pytest.raises(UnicodeEncodeError):
+        await add(args=("\ud800",))
+    assert [await first, await second] == [1, 2]
+
+
+async def test_nobody_waits_longer_for_a_trip_than_for_its_answer(clean: Services, valkey: "redis.Redis") -> None:
+    async with redis.asyncio.Redis.from_url(clean.redis_url, socket_timeout=0.4) as client:
+        add = Trips(client).script(ADD)
+        await add(args=(0,))
+        valkey.client_pause(1500)
+        begun = time.monotonic()
+        found = await asyncio.gather(*(add(args=(1,)) for _ in range(500)), return_exceptions=True)
+        assert {type(one) for one in found} == {NoAnswer}
+        assert time.monotonic() - begun < 1.4

@@ -5,6 +5,7 @@ and half of what is left for a command and an answer of its own. So all calls of
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from hashlib import sha1
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Call = Callable[..., Awaitable[Any]]
 
 _UNDER_WAY: Final = 2
 """So many trips at once: what comes meanwhile gathers for the next one."""
+_PATIENCE_SECONDS: Final = 5.0
 _MOST: Final = 64
 """Calls of one trip: others wait for Redis as long as they take, and a call may carry a megabyte."""
 
@@ -49,6 +52,8 @@ class _Passenger:
     script: _Script
     args: tuple[Any, ...]
     answer: "asyncio.Future[Any]"
+    since: float
+    left: float = 0.0
 
 
 class Trips:
@@ -60,6 +65,8 @@ class Trips:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
+        self._patience: float = redis.connection_pool.connection_kwargs.get("socket_timeout") or _PATIENCE_SECONDS
+        """Nobody waits longer for a trip than for its answer."""
         self._waiting: list[_Passenger] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -69,23 +76,42 @@ class Trips:
         Raises, when it is called:
             RedisError: the script's own, or Redis is away; then it is not known whether it ran.
         """
+        timed = self.timed(source)
+
+        async def call(*, args: tuple[Any, ...]) -> Any:
+            _, answer = await timed(args=args)
+            return answer
+
+        return call
+
+    def timed(self, source: str) -> Call:
+        """The same; what is returned is when the call left, in monotonic seconds, and the script's answer."""
         script = _each(source)
 
         async def call(*, args: tuple[Any, ...]) -> Any:
             loop = asyncio.get_running_loop()
-            answer: asyncio.Future[Any] = loop.create_future()
+            passenger = _Passenger(script, args, loop.create_future(), time.monotonic())
             if not self._waiting and len(self._under_way) < _UNDER_WAY:
                 # At the end of this turn: whoever is called in it comes along.
                 loop.call_soon(self._depart)
-            self._waiting.append(_Passenger(script, args, answer))
-            return await answer
+            self._waiting.append(passenger)
+            answer = await passenger.answer
+            return passenger.left, answer
 
         return call
 
     def _depart(self) -> None:
-        if not self._waiting:
+        now = time.monotonic()
+        # Whoever gave up must not be done something for that nobody hears of.
+        waiting = [one for one in self._waiting if not one.answer.done()]
+        late = [one for one in waiting if now > one.since + self._patience]
+        _tell(late, [RedisTimeoutError("Redis is away")] * len(late))
+        waiting = waiting[len(late) :]
+        leaving, self._waiting = waiting[:_MOST], waiting[_MOST:]
+        if not leaving:
             return
-        leaving, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+        for one in leaving:
+            one.left = now
         trip = asyncio.get_running_loop().create_task(self._travel(leaving))
         self._under_way.add(trip)
         trip.add_done_callback(self._arrived)
@@ -100,6 +126,14 @@ class Trips:
             groups[one.script].append(one)
         try:
             answers = await self._ask(groups)
+        except UnicodeError as error:
+            # One of them cannot be told to Redis, and none was.
+            if len(passengers) == 1:
+                _tell(passengers, [error])
+                return
+            for one in passengers:
+                await self._travel([one])
+            return
         except BaseException as error:
             # Whoever waits is to hear of it, whatever it was; also when this loop ends.
             _tell(
@@ -116,11 +150,18 @@ class Trips:
         unknown = [script for script, answer in zip(groups, answers, strict=True) if isinstance(answer, NoScriptError)]
         if unknown:
             # Redis was started anew, or is asked for the first time: such a script did not run.
-            for script in unknown:
-                await self._redis.script_load(script.source)
-            again = iter(await self._evaluate((script, groups[script]) for script in unknown))
+            again = iter(await self._told(groups, unknown))
             answers = [next(again) if isinstance(answer, NoScriptError) else answer for answer in answers]
         return answers
+
+    async def _told(self, groups: dict[_Script, list[_Passenger]], scripts: list[_Script]) -> list[Any]:
+        try:
+            for script in scripts:
+                await self._redis.script_load(script.source)
+            return await self._evaluate((script, groups[script]) for script in scripts)
+        except RedisError as error:
+            # Those beside them have run.
+            return [error] * len(scripts)
 
     async def _evaluate(self, groups: Iterable[tuple[_Script, list[_Passenger]]]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
