@@ -50,6 +50,15 @@ def test_our_bytes_say_what_celerys_say(valkey: "redis.Redis", ticket: Ticket) -
     assert said(celery_message(ticket)) == said(theirs)
 
 
+def test_a_full_redis_takes_tickets_for_they_drain_it(valkey: "redis.Redis") -> None:
+    valkey.config_set("maxmemory", 1)
+    try:
+        CeleryTickets(celery_producer()).send(Ticket(DELIVER, 1, "1", 5, "outbound"))
+        assert valkey.llen("outbound") == 1
+    finally:
+        valkey.config_set("maxmemory", 0)
+
+
 def test_tickets_go_to_the_end_of_their_queue(valkey: "redis.Redis") -> None:
     tickets = CeleryTickets(celery_producer())
     for number in (1, 2):

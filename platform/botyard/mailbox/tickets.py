@@ -18,6 +18,8 @@ from botyard.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 _CONFIRM_SECONDS: Final = 5.0
+# A full Redis must still be drained, and tickets are how.
+_PUSH: Final = "#!lua flags=allow-oom\nreturn redis.call('LPUSH', ARGV[1], ARGV[2])"
 
 
 class TicketQueue(Protocol):
@@ -61,7 +63,9 @@ class CeleryTickets:
         self._app = app
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tickets")
         settings = get_settings()
-        self._redis = None if settings.broker_url is not None else redis_of(settings)
+        self._on_rabbitmq = settings.broker_url is not None
+        if not self._on_rabbitmq:
+            self._push = redis_of(settings).register_script(_PUSH)
 
     def send(self, ticket: Ticket) -> None:
         """Publish the ticket.
@@ -70,10 +74,10 @@ class CeleryTickets:
             OperationalError: it was not taken.
         """
         try:
-            if self._redis is None:
+            if self._on_rabbitmq:
                 self._send_to_rabbitmq(ticket)
             else:
-                self._redis.lpush(ticket.queue, celery_message(ticket))
+                self._push(args=(ticket.queue, celery_message(ticket)))
         except (OperationalError, OSError, RedisError) as error:
             metrics.TICKETS_LOST.inc(queue=ticket.queue)
             raise OperationalError(type(error).__name__) from error
