@@ -5,10 +5,9 @@ import asyncio
 import pytest
 
 from botyard.bots.registry import ServedBot
-from botyard.mailbox.forgetting import forget
-from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket, fresh_id
+from botyard.mailbox.protocol import APART, PROCESS_UPDATES, Ticket, fresh_id
 from botyard.settings import Settings
-from tests.factories import make_bot, message, until
+from tests.factories import TELEGRAM_ID, make_bot, message, until
 from tests.integration import kinds
 from tests.integration.rig import Rig, rig
 from tests.services import Services
@@ -16,9 +15,10 @@ from tests.services import Services
 KINDS = "tests.integration.kinds:"
 
 
-async def crashed(yard: Rig, *chats: int, kind: str = "echo") -> ServedBot:
+async def crashed(yard: Rig, *chats: int, kind: str = "echo", telegram_id: int = TELEGRAM_ID) -> ServedBot:
     """A bot whose process died with the first update of each of these chats, and with a second one behind each."""
-    bot = make_bot(kind=KINDS + kind)
+    token = f"{telegram_id}:AAEhBOweik6ad6PsWZGUUUvE8nsXTWZl0aM"
+    bot = make_bot(telegram_id, kind=KINDS + kind, token=token, public_id=str(telegram_id))
     for chat in chats:
         await yard.give(bot, message(chat * 10, chat_id=chat), message(chat * 10 + 1, chat_id=chat))
     for _ in chats:
@@ -36,11 +36,12 @@ def wait_since(yard: Rig, bot: ServedBot, *chats: int) -> None:
     yard.tickets.sent.clear()
 
 
-async def next_queue(yard: Rig) -> str:
-    """Work on the next ticket for updates; the queue it came through."""
+async def next_queue(yard: Rig, bot: ServedBot | None = None) -> str:
+    """Work on the next ticket for updates, of this bot or of any; the queue it came through."""
     found = yard.tickets.sent + yard.keeper.sweep()
-    ticket = next(one for one in found if one.task == PROCESS_UPDATES)
-    yard.tickets.sent.clear()
+    wanted = [one for one in found if one.task == PROCESS_UPDATES and (bot is None or one.bot == bot.telegram_id)]
+    ticket = wanted[0]
+    yard.tickets.sent[:] = [one for one in found if one.bot != ticket.bot]
     await yard.work(ticket)
     return ticket.queue
 
@@ -83,7 +84,7 @@ async def test_it_does_not_wait_for_what_its_bot_has_in_hand(clean: Services, se
         await yard.give(bot, message(1, chat_id=1))
         wait_since(yard, bot, 1)
         slow = asyncio.create_task(next_queue(yard))
-        await until(lambda: bool(yard.redis.hget(f"by:bot:{bot.telegram_id}", "lent")))
+        await until(lambda: yard.redis.get(APART) == str(bot.telegram_id).encode())
         found: list[Ticket] = []
         while not found:
             found += yard.keeper.sweep()
@@ -93,8 +94,37 @@ async def test_it_does_not_wait_for_what_its_bot_has_in_hand(clean: Services, se
         await slow
 
 
-async def test_a_bot_that_is_removed_is_no_longer_lent(yard: Rig) -> None:
+async def test_one_bot_at_a_time_is_lent(yard: Rig) -> None:
+    first, second = await crashed(yard, 5), await crashed(yard, 6, telegram_id=TELEGRAM_ID + 1)
+    yard.redis.zadd("by:bots", {str(first.telegram_id): 1, str(second.telegram_id): 2})
+    assert await next_queue(yard, first) == "slow"
+    assert await next_queue(yard, second) == "slow"
+    assert kinds.STARTS == [], "it waits for its turn"
+    assert await next_queue(yard, first) == "maintenance"
+    await yard.settle(sending=False)
+    assert sorted(kinds.STARTS) == [50, 51, 60, 61]
+    assert yard.services.superuser("SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+async def test_where_nobody_comes_to_it_it_is_run_among_the_slow_alone(clean: Services, settings: Settings) -> None:
+    async with rig(clean, settings, ticket_queued_seconds=0.2) as yard:
+        bot = await crashed(yard, 5)
+        assert await next_queue(yard) == "slow"
+        assert kinds.STARTS == []
+        await until(lambda: not yard.redis.exists(APART))
+        wait_since(yard, bot, 5)
+        assert await next_queue(yard) == "slow"
+        assert kinds.STARTS[0] == 50
+
+
+async def test_what_ends_its_process_apart_is_sent_there_again_until_it_is_a_dead_letter(yard: Rig) -> None:
     bot = await crashed(yard, 5)
-    await next_queue(yard)
-    forget(yard.redis, bot.telegram_id, bot.id)
-    assert yard.redis.hget(f"by:bot:{bot.telegram_id}", "lent") is None
+    for _ in range(2):
+        assert await next_queue(yard) == "slow"
+        # A child takes it and dies.
+        assert await yard.boxes.take(bot.telegram_id, "t", fresh_id(), None, "maintenance") is not None
+        yard.redis.delete(APART, f"by:own:{bot.telegram_id}")
+        wait_since(yard, bot, 5)
+    await yard.settle(sending=False)
+    assert kinds.STARTS == [51]
+    assert yard.services.superuser("SELECT update_id, attempts FROM dead_letters") == [(50, 3)]

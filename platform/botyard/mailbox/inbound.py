@@ -1,5 +1,6 @@
 """The mailboxes as the webhook and the workers' event loops use them. See docs/mailbox.md."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from redis.asyncio import Redis
 
 from botyard.mailbox import scripts
 from botyard.mailbox.protocol import (
+    APART,
     AWAITED,
     DELIVER,
     PROCESS_UPDATES,
@@ -126,14 +128,21 @@ class Mailboxes:
         await self._redis.hset(f"by:bot:{bot}", "paused", "1")
         await self._redis.zrem(f"by:tix:{bot}", ticket)
 
-    async def lend(self, bot: int, ticket: str, queue: str) -> None:
-        """This bot's tickets go to another queue until it is called back; this one is retired."""
-        await self._redis.hset(f"by:bot:{bot}", "lent", queue)
+    async def lend(self, bot: int, ticket: str) -> bool:
+        """This bot's next ticket goes to the queue ``maintenance``, and this one is retired; false: another's does."""
+        if not await self._redis.set(APART, bot, nx=True, px=self._times.queued):
+            return False
         await self._redis.zrem(f"by:tix:{bot}", ticket)
+        return True
+
+    async def keep_apart(self, bot: int, seconds: float) -> None:
+        """Its work there begins: nobody else is lent for so long, or until it is called back."""
+        await self._redis.set(APART, bot, ex=math.ceil(seconds))
 
     async def call_back(self, bot: int) -> None:
-        """This bot's tickets go to its own queue again."""
-        await self._redis.hdel(f"by:bot:{bot}", "lent")
+        """Its tickets go to its own queue again."""
+        if await self._redis.get(APART) == str(bot).encode():
+            await self._redis.delete(APART)
 
     async def finish(self, bot: int, ticket: str) -> Ticket | None:
         """The slice is over: retire its ticket; a successor is to be sent if one is returned."""

@@ -10,6 +10,8 @@ from botyard.settings import Settings
 TaskName = Literal["botyard.process_updates", "botyard.deliver"]
 PROCESS_UPDATES: Final = "botyard.process_updates"
 DELIVER: Final = "botyard.deliver"
+APART: Final = "by:apart"
+"""Telegram's id of the bot that is lent to the queue ``maintenance``; see docs/processing.md."""
 AWAITED: Final = "by:callbacks"
 """Callback queries by the second of their arrival: ``<telegram id> <update id> <query id> <chat key>``."""
 

@@ -41,10 +41,15 @@ _PATIENCE_SECONDS: Final = 5.0
 _LONGEST_WAIT_SECONDS: Final = 300.0
 _STAND_ASIDE_SECONDS: Final = 0.05
 # All slow bots work in one process, and would end with it. A suspect among them is run by a child that works on nothing
-# else meanwhile, before the other chats of its bot, and none of them with it.
+# else meanwhile, before the other chats of its bot, and none of them with it; one suspect at a time, for there are two
+# such children, and they have other work.
 _APART: Final = "maintenance"
 _FIRST_SECONDS: Final = -3600.0
+_ANOTHER_FIRST_SECONDS: Final = 0.5
+_MOST_STARTS_KNOWN: Final = 10_000
 _LOOK_AGAIN_SECONDS: Final = 0.1
+_MOST_TAKEN: Final = 8
+"""Chats taken in one trip: if its answer is lost, nobody holds them until their leases pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Tools:
         paces: how quick the bots are.
         watch: notices a loop that stands still.
         patience: how often an update failed for reasons that were not its own.
+        lent: starts that were to be made apart, as bot, update and number, and since when.
         leaving: whether this process is about to end: others are to take what it has not begun.
     """
 
@@ -69,6 +75,7 @@ class Tools:
     paces: Paces = field(default_factory=Paces)
     watch: LoopWatch = field(default_factory=lambda: LoopWatch(note_blocking))
     patience: Counter[tuple[int, int]] = field(default_factory=Counter)
+    lent: dict[tuple[int, int, int], float] = field(default_factory=dict)
     leaving: Callable[[], bool] = lambda: False
 
 
@@ -118,6 +125,8 @@ class Slice:
             await self._run(bot, stamp)
 
     async def _run(self, bot: ServedBot, stamp: int | None) -> None:
+        if self._queue == _APART:
+            await self._host.mailboxes.keep_apart(self._telegram_id, self._host.settings.handler_timeout_seconds + 15)
         try:
             resolver = await self._resolver(bot)
         except InputError:
@@ -199,7 +208,7 @@ class Slice:
             self._taken += len(found)
             self._chats |= {asyncio.create_task(self._serve(bot, resolver, one)) for one in found}
             # As many as there were, and then more: where much is ready it is taken in few steps.
-            self._stride = max(1, 2 * len(found))
+            self._stride = min(max(1, 2 * len(found)), _MOST_TAKEN)
             if len(found) < count:
                 return not holding and not found
             # A suspect says so in its first step: nothing more is taken beside it.
@@ -287,9 +296,7 @@ class Slice:
         if held.suspect:
             log.warning("update_suspect", update_id=held.update_id, chat=held.chat, attempt=held.attempt)
             if self._queue == "slow":
-                self._stopped = True
-                await self._host.mailboxes.lend(self._telegram_id, self._ticket, _APART)
-                raise Contended(_FIRST_SECONDS)
+                await self._lend(held)
             async with solitude.alone(holding.token, _PATIENCE_SECONDS) as alone:
                 if not alone:
                     raise Contended(_PATIENCE_SECONDS)
@@ -300,6 +307,22 @@ class Slice:
             return await resolver.resolve(held, begin)
         finally:
             solitude.leave(holding.token)
+
+    async def _lend(self, held: Held) -> None:
+        """Let a suspect be run apart; if that was tried in vain it is run here, alone."""
+        start, now, known = (self._telegram_id, held.update_id, held.attempt), time.monotonic(), self._tools.lent
+        tried = known.get(start)
+        if tried is not None and now > tried + self._host.settings.ticket_queued_seconds:
+            return
+        # At once, before anything is awaited: it comes back before all others, and not to this slice.
+        self._stopped = True
+        if tried is None:
+            if not await self._host.mailboxes.lend(self._telegram_id, self._ticket):
+                raise Contended(_ANOTHER_FIRST_SECONDS)
+            if len(known) > _MOST_STARTS_KNOWN:
+                known.clear()
+            known[start] = now
+        raise Contended(_FIRST_SECONDS)
 
     async def _put_back(self, bot: ServedBot, holding: _Holding, error: Exception) -> None:
         """Park the chat for as long as its trouble asks for."""

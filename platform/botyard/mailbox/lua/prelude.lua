@@ -31,14 +31,15 @@ local function add_ticket(live, cap, queue, queued, id)
   return {id, now, queue, lasts}
 end
 
--- The only birth of a ticket for a bot's updates. The caller sends the Celery message. A bot that is lent works in
--- another queue than its own for a while.
+-- The only birth of a ticket for a bot's updates. The caller sends the Celery message. One bot at a time may work apart
+-- for a while, in another queue than its own.
 local function issue(bot, share, queued, id)
-  local bot_is = redis.call('HMGET', 'by:bot:' .. bot, 'queue', 'share', 'paused', 'lent')
+  local bot_is = redis.call('HMGET', 'by:bot:' .. bot, 'queue', 'share', 'paused')
   if bot_is[3] == '1' then return false end
   local head = redis.call('ZRANGE', 'by:chats:' .. bot, 0, 0, 'WITHSCORES')
   if not head[1] or tonumber(head[2]) > now then return false end
-  return add_ticket('by:tix:' .. bot, tonumber(bot_is[2] or share), bot_is[4] or bot_is[1] or 'slow', queued, id)
+  local queue = redis.call('GET', 'by:apart') == bot and 'maintenance' or bot_is[1] or 'slow'
+  return add_ticket('by:tix:' .. bot, tonumber(bot_is[2] or share), queue, queued, id)
 end
 
 -- The only birth of a ticket for a bot's sends: one at a time.
