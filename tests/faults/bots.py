@@ -1,6 +1,7 @@
 """Kinds of bots that go wrong in ways of their own, and one that keeps appointments."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -22,8 +23,8 @@ async def _misbehave(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         case "raise":
             raise ValueError("on purpose")
-        case "stumble" if _first_time(update.update_id):
-            raise ValueError("on purpose, once")
+        case "stumble" if _stumbles(update.update_id):
+            raise ValueError("on purpose, twice")
         case "eat":
             bytearray(4 * _GIGABYTE)
         case "hang":
@@ -33,17 +34,17 @@ async def _misbehave(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None
     await _count(update, context)
 
 
-def _first_time(update_id: int) -> bool:
-    """Whether no process of this yard has seen it before."""
-    try:
-        Path(os.environ["STATE_DIR"], f"stumbled-{update_id}").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+def _stumbles(update_id: int) -> bool:
+    """Whether processes of this yard have seen it less than twice: by the second time what comes behind it has come."""
+    for turn in ("once", "twice"):
+        with contextlib.suppress(FileExistsError):
+            Path(os.environ["STATE_DIR"], f"stumbled-{update_id}-{turn}").touch(exist_ok=False)
+            return True
+    return False
 
 
 def misbehaving(application: Any) -> None:
-    """Counts, and does what the first word of a message says: die, raise, stumble (raise once), eat, hang, block."""
+    """Counts, and does what the first word of a message says: die, raise, stumble (raise twice), eat, hang, block."""
     application.add_handler(MessageHandler(filters.ALL, _misbehave))
 
 

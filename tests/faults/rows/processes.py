@@ -242,7 +242,7 @@ ROWS: Final = [
     Row(8, "a handler hangs; blocks its loop", _provoke("hang", "block", itself=20.0), dead=1,
         plan=Plan(seconds=55, rate=20),
         unmoved=_but_first_two, setting=SHORT),
-    Row(21, "an update that raises, once or always; that crashes", _provoke("stumble", "raise", "die"),
+    Row(21, "an update that raises, twice or always; that crashes", _provoke("stumble", "raise", "die"),
         plan=Plan(seconds=24, rate=30),
         dead=2, unmoved=_but_first_two, bugs=("failed-goes-behind",)),
     Row(22, "10,000 updates at once to one bot", _flood, unmoved=_but_first_two, drain=400),
