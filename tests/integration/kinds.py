@@ -8,6 +8,8 @@ from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, f
 
 STARTS: list[int] = []
 """The update of each handler start, in order."""
+LET_GO: set[int] = set()
+"""Updates whose ``held_up`` handlers may end."""
 
 
 def _noting(handler: Any) -> Any:
@@ -112,6 +114,16 @@ def counting(application: Any) -> None:
 def slow(application: Any) -> None:
     async def wait(_: Any, __: Any) -> None:
         await asyncio.sleep(1.0)
+
+    _add(application, wait)
+
+
+def held_up(application: Any) -> None:
+    """Works on an update until it is told to let it go."""
+
+    async def wait(update: Any, _: Any) -> None:
+        while update.update_id not in LET_GO:  # noqa: ASYNC110 - told by tests outside its loop, too
+            await asyncio.sleep(0.005)
 
     _add(application, wait)
 

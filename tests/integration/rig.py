@@ -112,6 +112,7 @@ class Rig:
 @asynccontextmanager
 async def rig(services: Services, settings: Settings, **changes: Any) -> AsyncIterator[Rig]:
     kinds.STARTS.clear()
+    kinds.LET_GO.clear()
     with ThreadPoolExecutor(4) as database:
         made = Rig(services, settings.model_copy(update=PACE | changes), database)
         try:
