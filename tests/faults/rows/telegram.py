@@ -83,10 +83,16 @@ def _cut(scene: Scene) -> None:
 
 
 def _cut_and_leave(scene: Scene) -> None:
-    told = botyard(scene.yard.environment, "bot", "set", str(scene.bots[1]), "--leave-uncertain")
-    assert told.returncode == 0, told.stderr
+    _tell(scene, "--leave-uncertain")
     _fault(scene, "cut", methods=["sendMessage"], bot_id=scene.bots[1], count=5)
     scene.pause(3.0, 4.0)
+    # The rows that follow have the same bots.
+    _tell(scene, "--repeat-uncertain")
+
+
+def _tell(scene: Scene, choice: str) -> None:
+    told = botyard(scene.yard.environment, "bot", "set", str(scene.bots[1]), choice)
+    assert told.returncode == 0, told.stderr
 
 
 def _revoke(scene: Scene) -> None:
