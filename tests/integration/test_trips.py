@@ -1,6 +1,7 @@
 """Scripts that are called together go to Redis together; each hears its own answer."""
 
 import asyncio
+import random
 import time
 from typing import Any
 
@@ -168,3 +169,37 @@ async def test_nobody_waits_longer_for_a_trip_than_for_its_answer(clean: Service
         found = await asyncio.gather(*(add(args=(1,)) for _ in range(500)), return_exceptions=True)
         assert {type(one) for one in found} == {NoAnswer}
         assert time.monotonic() - begun < 1.4
+
+
+async def test_a_connection_that_redis_has_ended_is_made_anew(
+    async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis"
+) -> None:
+    add = Trips(async_valkey).script(ADD)
+    assert await add(args=(1,)) == 1
+    valkey.client_kill_filter(_type="normal", skipme=True)
+    await asyncio.sleep(0.05)  # the end of the connection is heard
+    assert await add(args=(1,)) == 2
+
+
+async def test_trips_keep_their_connections(async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis") -> None:
+    add = Trips(async_valkey).script(ADD)
+    await add(args=(1,))
+    before = int(valkey.info("stats")["total_connections_received"])
+    for _ in range(20):
+        await asyncio.gather(*(add(args=(1,)) for _ in range(3)))
+    assert int(valkey.info("stats")["total_connections_received"]) <= before + 1, "two trips under way have two"
+
+
+async def test_many_who_come_and_go_are_all_answered(async_valkey: "redis.asyncio.Redis") -> None:
+    add = Trips(async_valkey).script(ADD)
+    dice = random.Random(7)
+
+    async def coming_and_going() -> None:
+        for _ in range(60):
+            await add(args=(1,))
+            for _ in range(dice.randrange(4)):
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(coming_and_going() for _ in range(20)))
+    assert await add(args=(0,)) == 1200

@@ -7,14 +7,18 @@ and half of what is left for a command and an answer of its own. So all calls of
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha1
+from itertools import starmap
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from botyard.mailbox.line import AWAY, Line
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -64,9 +68,9 @@ class Trips:
     """
 
     def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
         self._patience: float = redis.connection_pool.connection_kwargs.get("socket_timeout") or _PATIENCE_SECONDS
         """Nobody waits longer for a trip than for its answer."""
+        self._lines = [Line(redis, self._patience) for _ in range(_UNDER_WAY)]
         self._waiting: list[_Passenger] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -76,11 +80,10 @@ class Trips:
         Raises, when it is called:
             RedisError: the script's own, or Redis is away; then it is not known whether it ran.
         """
-        timed = self.timed(source)
+        script = _each(source)
 
         async def call(*, args: tuple[Any, ...]) -> Any:
-            _, answer = await timed(args=args)
-            return answer
+            return await self._board(script, args).answer
 
         return call
 
@@ -89,89 +92,96 @@ class Trips:
         script = _each(source)
 
         async def call(*, args: tuple[Any, ...]) -> Any:
-            loop = asyncio.get_running_loop()
-            passenger = _Passenger(script, args, loop.create_future(), time.monotonic())
-            if not self._waiting and len(self._under_way) < _UNDER_WAY:
-                # At the end of this turn: whoever is called in it comes along.
-                loop.call_soon(self._depart)
-            self._waiting.append(passenger)
+            passenger = self._board(script, args)
             answer = await passenger.answer
             return passenger.left, answer
 
         return call
 
+    def _board(self, script: _Script, args: tuple[Any, ...]) -> _Passenger:
+        loop = asyncio.get_running_loop()
+        passenger = _Passenger(script, args, loop.create_future(), time.monotonic())
+        if not self._waiting and self._lines:
+            # At the end of this turn: whoever is called in it comes along.
+            loop.call_soon(self._depart)
+        self._waiting.append(passenger)
+        return passenger
+
     def _depart(self) -> None:
+        if not self._lines:
+            return  # the next one that arrives departs with them
         now = time.monotonic()
         # Whoever gave up must not be done something for that nobody hears of.
         waiting = [one for one in self._waiting if not one.answer.done()]
         late = [one for one in waiting if now > one.since + self._patience]
-        _tell(late, [RedisTimeoutError("Redis is away")] * len(late))
+        _tell(late, [RedisTimeoutError(AWAY)] * len(late))
         waiting = waiting[len(late) :]
         leaving, self._waiting = waiting[:_MOST], waiting[_MOST:]
         if not leaving:
             return
         for one in leaving:
             one.left = now
-        trip = asyncio.get_running_loop().create_task(self._travel(leaving))
+        line = self._lines.pop()
+        trip = asyncio.get_running_loop().create_task(_travel(line, leaving))
         self._under_way.add(trip)
-        trip.add_done_callback(self._arrived)
+        trip.add_done_callback(partial(self._arrived, line))
 
-    def _arrived(self, trip: "asyncio.Task[None]") -> None:
+    def _arrived(self, line: Line, trip: "asyncio.Task[None]") -> None:
+        self._lines.append(line)
         self._under_way.discard(trip)
         self._depart()
 
-    async def _travel(self, passengers: list[_Passenger]) -> None:
-        groups: defaultdict[_Script, list[_Passenger]] = defaultdict(list)
+
+async def _travel(line: Line, passengers: list[_Passenger]) -> None:
+    groups: defaultdict[_Script, list[_Passenger]] = defaultdict(list)
+    for one in passengers:
+        groups[one.script].append(one)
+    try:
+        answers = await _ask(line, groups)
+    except UnicodeError as error:
+        # One of them cannot be told to Redis, and none was.
+        if len(passengers) == 1:
+            _tell(passengers, [error])
+            return
         for one in passengers:
-            groups[one.script].append(one)
-        try:
-            answers = await self._ask(groups)
-        except UnicodeError as error:
-            # One of them cannot be told to Redis, and none was.
-            if len(passengers) == 1:
-                _tell(passengers, [error])
-                return
-            for one in passengers:
-                await self._travel([one])
-            return
-        except BaseException as error:
-            # Whoever waits is to hear of it, whatever it was; also when this loop ends.
-            _tell(
-                passengers, [error if isinstance(error, Exception) else ConnectionError("cancelled")] * len(passengers)
-            )
-            if not isinstance(error, Exception):
-                raise
-            return
-        for group, answer in zip(groups.values(), answers, strict=True):
-            _tell(group, [answer] * len(group) if isinstance(answer, Exception) else answer)
+            await _travel(line, [one])
+        return
+    except BaseException as error:
+        # Whoever waits is to hear of it, whatever it was; also when this loop ends.
+        told = error if isinstance(error, Exception) else ConnectionError("cancelled")
+        _tell(passengers, [told] * len(passengers))
+        if not isinstance(error, Exception):
+            raise
+        return
+    for group, answer in zip(groups.values(), answers, strict=True):
+        _tell(group, [answer] * len(group) if isinstance(answer, Exception) else answer)
 
-    async def _ask(self, groups: dict[_Script, list[_Passenger]]) -> list[Any]:
-        answers = await self._evaluate(groups.items())
-        unknown = [script for script, answer in zip(groups, answers, strict=True) if isinstance(answer, NoScriptError)]
-        if unknown:
-            # Redis was started anew, or is asked for the first time: such a script did not run.
-            again = iter(await self._told(groups, unknown))
-            answers = [next(again) if isinstance(answer, NoScriptError) else answer for answer in answers]
-        return answers
 
-    async def _told(self, groups: dict[_Script, list[_Passenger]], scripts: list[_Script]) -> list[Any]:
-        try:
-            for script in scripts:
-                await self._redis.script_load(script.source)
-            return await self._evaluate((script, groups[script]) for script in scripts)
-        except RedisError as error:
-            # Those beside them have run.
-            return [error] * len(scripts)
+async def _ask(line: Line, groups: dict[_Script, list[_Passenger]]) -> list[Any]:
+    answers = await line.exchange(starmap(_call, groups.items()))
+    unknown = [script for script, answer in zip(groups, answers, strict=True) if isinstance(answer, NoScriptError)]
+    if unknown:
+        # Redis was started anew, or is asked for the first time: such a script did not run.
+        again = iter(await _tell_and_ask(line, [(script, groups[script]) for script in unknown]))
+        answers = [next(again) if isinstance(answer, NoScriptError) else answer for answer in answers]
+    return answers
 
-    async def _evaluate(self, groups: Iterable[tuple[_Script, list[_Passenger]]]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for script, passengers in groups:
-                args: list[Any] = []
-                for one in passengers:
-                    args += (len(one.args), *one.args)
-                pipe.evalsha(script.digest, 0, *args)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
-        return answers
+
+async def _tell_and_ask(line: Line, groups: list[tuple[_Script, list[_Passenger]]]) -> list[Any]:
+    told = [("SCRIPT", "LOAD", script.source) for script, _ in groups]
+    try:
+        answers = await line.exchange([*told, *starmap(_call, groups)])
+    except RedisError as error:
+        # Those beside them have run.
+        return [error] * len(groups)
+    return answers[len(groups) :]
+
+
+def _call(script: _Script, passengers: list[_Passenger]) -> tuple[Any, ...]:
+    args: list[Any] = ["EVALSHA", script.digest, 0]
+    for one in passengers:
+        args += (len(one.args), *one.args)
+    return tuple(args)
 
 
 def _each(source: str) -> _Script:
