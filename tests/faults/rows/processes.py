@@ -29,6 +29,7 @@ _WINDOW: Final = 50
 """Sends that one sender has under way at most."""
 _INBOUND: Final = ("take.after", "load.after", "handle.before", "commit.before", "commit.after", "done.after")
 _SERVERS: Final = ("valkey", "postgres")
+_COMES_THROUGH: Final = "stumble"
 
 
 def struck(scene: Scene, points: Sequence[str], action: str = "kill") -> None:
@@ -169,6 +170,9 @@ def _provoke(*words: str, itself: float = 0.0) -> Callable[[Scene], None]:
             answered(scene, bot, victim, f"after-{word}")
             scene.figures.in_time(f"chat after {word}", time.monotonic() - began, CHAT_SECONDS + itself)
             answered(scene, bot, other, f"beside-{word}")
+            if word == _COMES_THROUGH:
+                # If it went behind what came after it, it is not there yet.
+                answered(scene, bot, victim, texts[1])
             _hold_in_order(scene, bot, victim, texts)
 
     return strike
