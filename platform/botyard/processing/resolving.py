@@ -1,9 +1,8 @@
 """One update, from the head of its mailbox to a verdict of the database. See docs/processing.md."""
 
 import asyncio
-import contextlib
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -34,6 +33,7 @@ from botyard.processing.rows import (
     send_row,
 )
 from botyard.processing.store import Decided, Loaded, Resolution, Verdict, encode_row
+from botyard.processing.turns import Turns
 from botyard.settings import Settings
 from botyard.state.refusal import NotKept
 from botyard.telegram.application import YardApplication
@@ -138,8 +138,7 @@ class Resolver:
         self._max_attempts = settings.max_attempts
         self._note = note
         self._follow = follow
-        self._people: dict[int, asyncio.Lock] = {}
-        self._bot_data = asyncio.Lock()
+        self._turns = Turns()
         self._writes_bot_data = False
 
     async def resolve(self, held: Held, begin: Callable[[], None]) -> Ended:
@@ -164,8 +163,16 @@ class Resolver:
         if told is not None:
             # Before its handlers: they are to find what the bot remembers of the group.
             await self._follow(*told)
-        async with self._turn(update):
+        had: list[Hashable] = []
+        try:
+            for one in self._one_at_a_time(update):
+                if not await self._turns.take(one, _TURN_SECONDS):
+                    raise Contended(_CONTENDED_SECONDS)
+                had.append(one)
             return await self._run_until_fresh(held, entry, update, begin)
+        finally:
+            for one in had:
+                self._turns.give(one)
 
     def _update(self, entry: Entry) -> Update:
         return Update.de_json(entry.content, self._application.bot)
@@ -180,20 +187,13 @@ class Resolver:
         bot.insert_callback_data(fresh)
         return fresh
 
-    @contextlib.asynccontextmanager
-    async def _turn(self, update: Occasion) -> AsyncIterator[None]:
+    def _one_at_a_time(self, update: Occasion) -> Iterator[Hashable]:
         """Two chats of one person side by side would only make each other's memory stale; so for ``bot_data``."""
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(_TURN_SECONDS):
-                    _, person = whose(update)
-                    if person is not None:
-                        await stack.enter_async_context(self._people.setdefault(person, asyncio.Lock()))
-                    if self._writes_bot_data:
-                        await stack.enter_async_context(self._bot_data)
-            except TimeoutError:
-                raise Contended(_CONTENDED_SECONDS) from None
-            yield
+        _, person = whose(update)
+        if person is not None:
+            yield person
+        if self._writes_bot_data:
+            yield BOT_DATA
 
     async def _run_until_fresh(self, held: Held, entry: Entry, update: Occasion, begin: Callable[[], None]) -> Ended:
         for turn in range(_STALE_TRIES):
