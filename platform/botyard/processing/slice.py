@@ -112,6 +112,9 @@ class Slice:
         self._stopped = False
         self._moved = False
         self._chats: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._trouble: BaseException | None = None
+        """What a chat ended with that the slice cannot go on after."""
 
     async def run(self, stamp: int | None) -> None:
         """Work the slice; ``stamp`` is when the ticket was born, in milliseconds of Redis' clock."""
@@ -188,16 +191,30 @@ class Slice:
         """Take chats while there is room; true when the last take retired the ticket."""
         while True:
             going_on = self._going_on()
-            if going_on and await self._fill(bot, resolver, stamp):
+            retired = going_on and await self._fill(bot, resolver, stamp)
+            if self._trouble is not None:
+                raise self._trouble
+            if retired:
                 return True
             stamp = None
             if not self._chats:
                 return False
             # While some chats are held others may become ready, without a ticket of their own: look again.
-            patience = _LOOK_AGAIN_SECONDS if going_on else None
-            done, self._chats = await asyncio.wait(self._chats, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await self._until_one_ends(_LOOK_AGAIN_SECONDS if going_on else _LONGEST_WAIT_SECONDS)
+
+    async def _until_one_ends(self, seconds: float) -> None:
+        """Wait for a chat to end, at most so long. As ``asyncio.wait``, which looks at all of them each time."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._ended.set)
+        try:
+            await self._ended.wait()
+        finally:
+            timer.cancel()
+        self._ended.clear()
+
+    def _chat_ended(self, task: "asyncio.Task[None]") -> None:
+        self._chats.discard(task)
+        self._trouble = self._trouble or (asyncio.CancelledError() if task.cancelled() else task.exception())
+        self._ended.set()
 
     async def _fill(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take what is ready, up to the room there is; true when that retired the ticket."""
@@ -206,7 +223,10 @@ class Slice:
             found = await self._take(count, stamp, holding=holding)
             stamp = None
             self._taken += len(found)
-            self._chats |= {asyncio.create_task(self._serve(bot, resolver, one)) for one in found}
+            for one in found:
+                task = asyncio.create_task(self._serve(bot, resolver, one))
+                task.add_done_callback(self._chat_ended)
+                self._chats.add(task)
             # As many as there were, and then more: where much is ready it is taken in few steps.
             self._stride = min(max(1, 2 * len(found)), _MOST_TAKEN)
             if len(found) < count:
