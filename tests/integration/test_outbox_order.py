@@ -2,8 +2,10 @@
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import psycopg2
 import pytest
 
@@ -43,25 +45,55 @@ def test_every_row_of_a_long_queue_goes_once_and_in_order(clean: Services, bot: 
     assert [text for text in sent if int(text) % 2 == 0] == [str(number) for number in range(0, 130, 2)]
 
 
-def test_a_claim_reads_little_of_a_long_queue_that_came_a_moment_ago(clean: Services, bot: ServedBot) -> None:
+_ROWS = "INSERT INTO outbox (bot_id, customer_id, chat_key, lane, method, params, state)"
+_SEEN_LAST = {"a few that wait": ("queued", 100), "none that waits": ("sent", 8000)}
+
+
+def _a_long_queue(services: Services, bot: ServedBot, seen: str) -> None:
+    """What came a moment ago, and what PostgreSQL has seen last, whatever other tests have left in its statistics."""
+    some = f"{_ROWS} SELECT {bot.id}, 1, n %% 300, 3, 'sendMessage', '{{}}', %s FROM generate_series(1, %s) AS n"  # noqa: S608
+    with contextlib.closing(psycopg2.connect(services.owner_url)) as database:
+        database.autocommit = True
+        cursor = database.cursor()
+        cursor.execute("SELECT set_config('app.tenant', '1', false)")
+        cursor.execute("ALTER TABLE outbox SET (autovacuum_enabled = false)")
+        cursor.execute(some, _SEEN_LAST[seen])
+        cursor.execute("VACUUM ANALYZE outbox")
+        cursor.execute(some, ("queued", 30000))
+
+
+def _blocks_read(services: Services, statement: str, wanted: dict[str, Any]) -> int:
+    with contextlib.closing(psycopg2.connect(services.environment["DATABASE_URL"])) as database:
+        cursor = database.cursor()
+        cursor.execute("SELECT set_config('app.tenant', '1', true)")
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement, wanted)
+        ((((plan,),),)) = cursor.fetchall()
+        database.commit()
+    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize("seen", _SEEN_LAST)
+def test_what_a_sender_asks_reads_little_of_a_long_queue_that_came_a_moment_ago(
+    clean: Services, bot: ServedBot, seen: str
+) -> None:
     """Before PostgreSQL has looked at the table again, as it is in the minute after a broadcast was queued."""
-    rows = "INSERT INTO outbox (bot_id, customer_id, chat_key, lane, method, params)"
-    queued = f"{rows} SELECT {bot.id}, 1, n % 300, 3, 'sendMessage', '{{}}' FROM generate_series"  # noqa: S608
-    # What it has seen last is a few rows that wait, whatever other tests have left in its statistics.
-    clean.superuser("ALTER TABLE outbox SET (autovacuum_enabled = false)", f"{queued}(1, 100) AS n", "ANALYZE outbox")
-    clean.superuser(f"{queued}(1, 30000) AS n")
+    _a_long_queue(clean, bot, seen)
     wanted: dict[str, Any] = {
         "tenant": "1", "bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "bulk_lane": 3, "look": 100, "lowest": 3,
     }  # fmt: skip
     try:
-        with contextlib.closing(psycopg2.connect(clean.environment["DATABASE_URL"])) as database:
-            cursor = database.cursor()
-            for _ in range(5):
-                cursor.execute("SELECT set_config('app.tenant', '1', true)")
-                cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statements._CLAIM, wanted)
-                ((((plan,),),)) = cursor.fetchall()
-                database.commit()
-                assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 5000
+        for _ in range(3):
+            assert _blocks_read(clean, statements._CLAIM, wanted) < 5000
+            sending = clean.superuser("SELECT id, attempt FROM outbox WHERE state = 'sending'")
+            assert sending
+            results = [Result(row_id, attempt, "sent", 7) for row_id, attempt in sending]
+            wanted["batch"] = orjson.dumps(results[::2]).decode()
+            assert _blocks_read(clean, statements._RECORD, wanted) < 5000
+            again = [replace(one, verdict="queued", due_in=60) for one in results[1::2]]
+            wanted["batch"] = orjson.dumps(again).decode()
+            assert _blocks_read(clean, statements._RECORD, wanted) < 5000
+        _, asks = statements._NEXT_DUE.split(";")
+        assert _blocks_read(clean, asks, wanted) < 500
     finally:
         clean.superuser("ALTER TABLE outbox RESET (autovacuum_enabled)")
 

@@ -15,23 +15,9 @@ import orjson
 
 from botyard.telegram.run import Lane
 from db.engine import get_engine, one_statement
+from db.waiting import BY_ID, LET_NEXT, SWEPT, WAITING
 
 _TENANT = "SELECT set_config('app.tenant', %(tenant)s, true);"
-
-_WAITING = "('queued', 'retry')"
-
-# A row found behind another one is put off until that ends: a broadcast of any length is looked at only where it moves.
-# The planner knows nothing of rows that have just come by the thousand, and a join would read all of them for each: the
-# questions per row are subqueries, which it can only answer one by one, from an index.
-_LET_NEXT = f"""next AS (
-  -- Also when it is not put off in this snapshot: a new holder of the lease may be doing that just now.
-  UPDATE outbox o SET due = CASE WHEN due = 'infinity' THEN now() ELSE due END
-    FROM (SELECT unnest(
-            ARRAY(SELECT n.id FROM outbox n WHERE n.bot_id = e.bot_id AND n.chat_key = e.chat_key AND n.lane = e.lane
-                     AND n.id > e.id AND n.state IN {_WAITING} ORDER BY n.id LIMIT 1)
-            || ARRAY(SELECT a.id FROM outbox a WHERE a.after_id = e.id AND a.due = 'infinity')) AS id FROM ended e) f
-   WHERE o.id = f.id AND o.state IN {_WAITING}
-)"""
 
 _REPEATED = "repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s"
 
@@ -42,29 +28,29 @@ WITH adopted AS (
          state = CASE WHEN {_REPEATED} THEN 'queued' ELSE 'uncertain' END,
          resolved_at = CASE WHEN {_REPEATED} THEN NULL ELSE now() END
    WHERE bot_id = %(bot)s AND state = 'sending' AND owner <> %(owner)s RETURNING *
-), ended AS (SELECT * FROM adopted WHERE state = 'uncertain'), {_LET_NEXT}
+), ended AS (SELECT * FROM adopted WHERE state = 'uncertain'), {LET_NEXT}
 SELECT count(*) FROM adopted
 """
 
 _BEHIND = """coalesce(
   (SELECT true FROM outbox e WHERE e.bot_id = h.bot_id AND e.chat_key = h.chat_key AND e.lane = h.lane AND e.id < h.id
       AND e.state IN ('queued', 'retry', 'sending') LIMIT 1),
-  (SELECT true FROM outbox a WHERE a.id = h.after_id AND a.state IN ('queued', 'retry', 'sending') LIMIT 1), false)"""
+  (SELECT a.state IN ('queued', 'retry', 'sending') FROM outbox a WHERE a.id = h.after_id), false)"""
 
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
   SELECT h.id, h.lane, h.due, {_BEHIND} AS behind FROM outbox h
-   WHERE h.bot_id = %(bot)s AND h.state IN {_WAITING} AND h.due <= now() AND h.lane <= %(lowest)s
+   WHERE h.bot_id = %(bot)s AND h.state IN {WAITING} AND h.due <= now() AND h.lane <= %(lowest)s
    ORDER BY h.lane, h.due, h.id LIMIT %(look)s
 ), head AS MATERIALIZED (
-  SELECT id FROM outbox WHERE state IN {_WAITING} AND id = ANY(ARRAY(
+  SELECT id FROM outbox d WHERE {BY_ID.format("d")} AND id = ANY(ARRAY(
     SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY lane ORDER BY due, id) AS place FROM due WHERE NOT behind)
      WHERE lane < %(bulk_lane)s OR place <= %(bulk)s ORDER BY lane, place LIMIT %(limit)s))
   ORDER BY lane, due, id FOR UPDATE SKIP LOCKED
 ), put_off AS (
   -- A row that is locked may be let go just now, by the end of the row before it.
   UPDATE outbox SET due = 'infinity' WHERE id IN (
-    SELECT id FROM outbox WHERE state IN {_WAITING} AND id = ANY(ARRAY(SELECT id FROM due WHERE behind))
+    SELECT id FROM outbox d WHERE {BY_ID.format("d")} AND id = ANY(ARRAY(SELECT id FROM due WHERE behind))
        FOR UPDATE SKIP LOCKED)
 )
 UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
@@ -94,7 +80,8 @@ WITH r AS MATERIALIZED (
                    r.cause, round((coalesce((o.waits->>r.cause)::float8, 0) + r.due_in)::numeric, 3)) END,
          failures = failures + r.counted::int, uncertain_count = uncertain_count + r.uncertain::int,
          resolved_at = CASE WHEN r.verdict IN ('queued', 'retry') THEN NULL ELSE now() END FROM r
-   WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict <> 'sent' AND o.state = 'sending'
+   WHERE o.id = r.id AND o.id = ANY(ARRAY(SELECT id FROM r WHERE verdict <> 'sent')) AND o.attempt = r.attempt
+     AND r.verdict <> 'sent' AND coalesce(o.state, '') = 'sending'
   RETURNING o.*, r.unreachable, r.fingerprint
 ), lost AS (
   -- Unless it was heard since the call began that the chat can be reached: then the refusal is old news.
@@ -106,14 +93,11 @@ WITH r AS MATERIALIZED (
    WHERE c.unreachable_since IS NULL AND coalesce(c.reachable_at, '-infinity') <= (
      SELECT min(started_at) FROM other WHERE other.chat_key = excluded.chat_key AND other.unreachable)
   RETURNING c.*
-), swept AS (
-  UPDATE outbox o SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
-   WHERE o.bot_id = lost.bot_id AND o.chat_key = lost.chat_key AND o.lane > 0 AND o.state IN ('queued', 'retry')
-), ended AS (
+), {SWEPT}, ended AS (
   SELECT bot_id, chat_key, lane, id FROM ok UNION ALL
   SELECT bot_id, chat_key, lane, id FROM other WHERE resolved_at IS NOT NULL
      AND (lane = 0 OR NOT EXISTS (SELECT 1 FROM lost WHERE lost.chat_key = other.chat_key))
-), {_LET_NEXT}, event AS (
+), {LET_NEXT}, event AS (
   INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
   SELECT customer_id, bot_id, 'chat.unreachable', 'chat:' || chat_key, 'telegram',
          jsonb_build_object('reason', unreachable_reason) FROM lost
@@ -134,16 +118,16 @@ SELECT count(*) FROM ok
 
 _NEXT_DUE = f"""{_TENANT}
 SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM (
-  SELECT (SELECT h.due FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN {_WAITING} AND h.lane = l.lane
+  SELECT (SELECT h.due FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN {WAITING} AND h.lane = l.lane
            ORDER BY h.due LIMIT 1) AS due FROM generate_series(0, %(lowest)s) AS l(lane)) AS first
  WHERE due < 'infinity'
 """
 
 # The oldest of those that were put off waits for a row that is open, or nobody would ever look at it again.
 _FORGOTTEN = f"""
-UPDATE outbox SET due = now() WHERE state IN {_WAITING} AND id = ANY(ARRAY(
+UPDATE outbox o SET due = now() WHERE {BY_ID.format("o")} AND id = ANY(ARRAY(
   SELECT h.id FROM (
-    SELECT DISTINCT ON (bot_id, chat_key, lane) * FROM outbox WHERE due = 'infinity' AND state IN {_WAITING}
+    SELECT DISTINCT ON (bot_id, chat_key, lane) * FROM outbox WHERE due = 'infinity' AND state IN {WAITING}
      ORDER BY bot_id, chat_key, lane, id) AS h
    WHERE NOT {_BEHIND}))
 RETURNING id
@@ -151,8 +135,8 @@ RETURNING id
 
 _ASLEEP = """
 SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id AND b.status NOT IN ('error', 'inactive')
- WHERE (o.state IN ('queued', 'retry') AND o.due <= now())
-    OR (o.state = 'sending' AND o.started_at < now() - interval '60 s')
+ WHERE o.state IN ('queued', 'retry', 'sending') AND o.due < 'infinity' AND o.due <= now()
+   AND (o.state <> 'sending' OR o.started_at < now() - interval '60 s')
 """
 
 _MAX_UNCERTAIN: Final = 3

@@ -19,6 +19,7 @@ from botyard.telegram.run import Lane
 from db.acting import actor
 from db.claims import took_effect
 from db.models import Event
+from db.waiting import LET_NEXT
 
 State = Literal["queued", "waiting", "sending", "sent", "dead", "uncertain", "expired", "dropped", "cancelled"]
 
@@ -49,21 +50,14 @@ SELECT o.id, o.chat_key, o.lane, o.method, o.state, o.attempt, o.uncertain_count
   FROM outbox o JOIN bots b ON b.id = o.bot_id WHERE o.bot_id = :bot AND o.id = :send
 """)
 # What waits behind it goes on: in its lane of the chat, and what refers to its message.
-_CANCEL: Final = text("""
-WITH gone AS (
+_CANCEL: Final = text(f"""
+WITH ended AS (
   UPDATE outbox SET state = CASE WHEN uncertain_count > 0 THEN 'uncertain' ELSE 'dropped' END, error = :why,
          resolved_at = now()
    WHERE bot_id = :bot AND id = :send AND state IN ('queued', 'retry') RETURNING *
-), next AS (
-  UPDATE outbox o SET due = CASE WHEN due = 'infinity' THEN now() ELSE due END
-    FROM (SELECT unnest(
-            ARRAY(SELECT n.id FROM outbox n WHERE n.bot_id = g.bot_id AND n.chat_key = g.chat_key AND n.lane = g.lane
-                     AND n.id > g.id AND n.state IN ('queued', 'retry') ORDER BY n.id LIMIT 1)
-            || ARRAY(SELECT a.id FROM outbox a WHERE a.after_id = g.id AND a.due = 'infinity')) AS id FROM gone g) f
-   WHERE o.id = f.id AND o.state IN ('queued', 'retry')
-)
-SELECT count(*) FROM gone
-""")
+), {LET_NEXT}
+SELECT count(*) FROM ended
+""")  # noqa: S608 - joined from constants
 
 
 class BotOff(InputError):

@@ -6,6 +6,7 @@ from operator import or_
 from typing import Final
 
 from botyard.jobs import statements as of_jobs
+from db.waiting import SWEPT
 
 LOAD: Final = """
 SELECT set_config('app.tenant', %(tenant)s, true);
@@ -111,10 +112,7 @@ WITH r AS MATERIALIZED (
   ON CONFLICT (bot_id, chat_key) DO UPDATE
      SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
   RETURNING c.*
-), swept AS (
-  UPDATE outbox w SET state = 'dropped', error = lost.unreachable_reason, resolved_at = now() FROM lost
-   WHERE w.bot_id = %(bot)s AND w.chat_key = lost.chat_key AND w.lane > 0 AND w.state IN ('queued', 'retry')
-), d AS (
+), {swept}, d AS (
   INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, chat_key, reason, detail, request,
                             attempts, fingerprint)
   SELECT %(bot)s, %(customer)s, 'update', %(telegram_id)s, y.u, y.k, y.dead->>'reason', y.dead->>'detail',
@@ -149,8 +147,8 @@ _FORGOTTEN: Final = """, dropped AS (
   DELETE FROM keyboards WHERE bot_id = %(bot)s AND created_at < (SELECT max(y.cleared) FROM y)
 )"""
 _PARTS: Final = {
-    "sends": _SENDS, "columns": "", "crowded": "", "has_room": "", "written": "", "last": "", "person": "", "seen": "",
-    "keyboards": "", "forgotten": "",
+    "sends": _SENDS, "swept": SWEPT, "columns": "", "crowded": "", "has_room": "", "written": "", "last": "",
+    "person": "", "seen": "", "keyboards": "", "forgotten": "",
 }  # fmt: skip
 _JOBS: Final = {
     "columns": of_jobs.COLUMNS, "crowded": of_jobs.CROWDED.rstrip(), "has_room": of_jobs.HAS_ROOM,
