@@ -7,15 +7,22 @@ has received and not begun would wait that long for another worker.
 import contextlib
 import fcntl
 import mmap
+import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 from celery.apps.worker import Worker
+from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import TaskPool as PreforkPool
+from celery.platforms import EX_FAILURE
+
+from tasks.results import Results
 
 _LOOK_SECONDS: Final = 0.05
+_LONGEST_END_SECONDS: Final = 20.0
 
 
 class Leaving:
@@ -56,8 +63,29 @@ class Leaving:
 LEAVING: Final = Leaving()
 
 
+def end_for_sure(seconds: float) -> None:
+    """End this process as failed, unless it has ended by then."""
+    end = threading.Timer(seconds, os._exit, [EX_FAILURE])
+    end.daemon = True
+    end.start()
+
+
 class YardWorker(Worker):
-    """A worker that waits for its children no longer than they take."""
+    """A worker that waits for its children no longer than they take, and ends when it says that it does."""
+
+    def setup_instance(self, *args: Any, **options: Any) -> None:
+        """As Celery's, with pools that hear their children whatever becomes of the broker."""
+        AsynPool.ResultHandler = Results
+        super().setup_instance(*args, **options)
+
+    def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
+        """End; after an error that it cannot recover from, within seconds.
+
+        What is broken may be what it waits for, and nobody starts a process anew that is still there.
+        """
+        if exitcode == EX_FAILURE:
+            end_for_sure(_LONGEST_END_SECONDS)
+        super().stop(in_sighandler, exitcode)
 
     def wait_for_soft_shutdown(self) -> Any:
         """Wait until no child has a task in hand, at most ``worker_soft_shutdown_timeout``."""

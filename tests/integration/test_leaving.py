@@ -5,16 +5,20 @@ import signal
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg2
 import pytest
 import redis
+from celery.platforms import EX_FAILURE
 
+import tasks.leaving
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.settings import get_settings
 from botyard.telegram.keys import chat_key
-from tasks.leaving import Leaving
+from tasks.leaving import Leaving, YardWorker
 from tests.e2e.yard import wait_until
 from tests.factories import TELEGRAM_ID, TIMES, entry, make_bot, message
 from tests.services import Services
@@ -43,6 +47,28 @@ def test_a_child_that_died_at_work_is_not_at_work_any_more() -> None:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert leaving.nobody_at_work()
+
+
+class Hanging(YardWorker):
+    """Waits for what will never come, when it is to end."""
+
+    def __init__(self) -> None:
+        self.blueprint: Any = SimpleNamespace(state=None)
+
+    def _send_worker_shutdown(self) -> None:
+        time.sleep(60)  # until it is ended
+
+
+def test_a_worker_that_cannot_go_on_ends_even_if_what_is_broken_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks.leaving, "_LONGEST_END_SECONDS", 0.2)
+    pid = os.fork()
+    if not pid:
+        Hanging().stop(exitcode=EX_FAILURE)
+        os._exit(0)
+    began = time.monotonic()
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == EX_FAILURE
+    assert time.monotonic() - began < 10
 
 
 def test_a_worker_that_is_told_to_end_finishes_what_it_has_and_leaves_the_rest(
