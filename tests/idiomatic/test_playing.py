@@ -61,7 +61,7 @@ class Place:
     def failure(self, steps: str, answer: Answer = echo) -> DialogueFailed:
         with pytest.raises(DialogueFailed) as caught:
             # What does not come is waited for in vain.
-            self.play(steps, answer, seconds=1)
+            self.play(steps, answer, seconds=3)
         return caught.value
 
     def _answer(self, answer: Answer, stopping: threading.Event) -> None:
@@ -141,8 +141,8 @@ def test_what_telegram_refuses_is_named_when_nothing_comes(place: Place) -> None
 
 
 def test_silence_is_broken_by_a_message(place: Place) -> None:
-    error = place.failure("  - say: hi\n  - silence: 0.3\n")
-    assert error.expected == "nothing in Ann for 0.3 s"
+    error = place.failure("  - say: hi\n  - silence: 5\n")
+    assert error.expected == "nothing in Ann for 5 s"
 
 
 def test_a_message_that_no_step_expects_fails_the_dialogue_at_its_end(place: Place) -> None:
