@@ -15,15 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tests.faults.campaign import Row, run_row, with_seconds
+from tests.faults.campaign import BUG_DRAIN_SECONDS, Row, run_row, with_seconds
 from tests.faults.figures import Figures
 from tests.faults.report import PAGE, RESULTS, page_with, read
 from tests.faults.rows import ROWS
 from tests.faults.settings import Setting
 
 SEEDS: Final = 5
-_BUG_DRAIN_SECONDS: Final = 10.0
-"""With a bug much is never answered: nobody waits for it as long as for what comes late."""
 _HEAD: Final = f"{'row':>3} {'fault':46} seed " + " ".join(
     f"{name:>6}" for name in ("accept", "lost", "double", "reord", "twice", "uncert", "429", "dead")
 )
@@ -62,7 +60,7 @@ def _runs(rows: Iterable[Row], seeds: Sequence[int], known: set[tuple[int, str, 
             planted = [(row, bug) for row in some for bug in row.bugs if (row.number, _named(bug), 1) not in known]
             for row, bug in planted if bugs != "without" else ():
                 with setting.start(Path(folder) / bug, bug=bug) as (yard, bots):
-                    yield _caught(run_row(yard, bots, replace(row, drain=_BUG_DRAIN_SECONDS), 1), bug)
+                    yield _caught(run_row(yard, bots, replace(row, drain=BUG_DRAIN_SECONDS), 1), bug)
 
 
 def _named(bug: str) -> str:

@@ -15,6 +15,8 @@ from tests.faults.load import Load, Plan
 from tests.faults.settings import PLAIN, Setting
 from tests.faults.yard import FaultyYard
 
+BUG_DRAIN_SECONDS: Final = 10.0
+"""With a planted bug much is never answered: nobody waits for it as long as for what comes late."""
 _INTO: Final = 0.25
 """The part of the load after which the fault begins."""
 _OPEN: Final = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'retry', 'sending')"
