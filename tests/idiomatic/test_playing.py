@@ -193,6 +193,12 @@ def test_a_bot_that_goes_on_sending_has_not_come_to_rest(place: Place) -> None:
     assert seen == [10]
 
 
+def test_the_seconds_that_are_waited_follow_the_patience(place: Place) -> None:
+    began = time.monotonic()
+    place.play("  - wait: 20\n", patience=0.05)
+    assert 1 <= time.monotonic() - began < 20
+
+
 def test_a_simulator_that_is_not_there_is_named() -> None:
     with Control("http://127.0.0.1:9") as control, pytest.raises(DialogueError, match="cannot be reached"):
         control.get("bots")

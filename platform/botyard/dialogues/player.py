@@ -82,7 +82,7 @@ class Player:
             self._settle()
             restart()
         elif step.verb == "wait":
-            self._watch_for(step.given)
+            self._watch_for(step.given * self._patience)
         elif step.verb == "advance":
             self._control.post("clock", advance=step.given)
         elif step.verb == "silence":
