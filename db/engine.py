@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import psycopg2
-from psycopg2.extensions import cursor
+from psycopg2.extensions import connection, cursor
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -28,10 +28,25 @@ _SETTING: dict[Role, str] = {
 _LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=5s"
 
 
+# Statements of every update look up what they need by its key. What is planned once is planned for a table that may be
+# empty still; compiling it would take longer than running it.
+_PLANS = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+_OPTIONS: dict[Role, str] = {
+    "application": _LIMITS, "statements": _LIMITS + _PLANS, "system": _LIMITS, "owner": "",
+}  # fmt: skip
+
 DATABASE_TROUBLE: Final = (psycopg2.Error, DBAPIError, PoolTimeout)
 """What a database raises that is away, busy or broken."""
 
 _made: list[Engine] = []
+
+
+class YardConnection(connection):
+    """A connection that knows which statements it has prepared (`db.prepared`)."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.prepared: set[str] = set()
 
 
 @lru_cache(maxsize=4)
@@ -61,7 +76,8 @@ def get_engine(role: Role) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "botyard",
-            "options": "" if role == "owner" else _LIMITS,
+            "options": _OPTIONS[role],
+            "connection_factory": YardConnection,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

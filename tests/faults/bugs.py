@@ -16,6 +16,7 @@ from botyard.mailbox.inbound import Accepted, Mailboxes
 from botyard.processing import statements, store
 from botyard.processing.slice import Slice
 from botyard.processing.store import Decided, Verdict
+from db.prepared import Prepared
 
 
 def plant(name: str) -> None:
@@ -38,11 +39,15 @@ def _in_script(script: str, right: str, wrong: str) -> None:
 
 def _in_commit(right: str, wrong: str) -> None:
     for parts, statement in statements.COMMITS.items():
-        statements.COMMITS[parts] = _changed(statement, right, wrong)
+        statements.COMMITS[parts] = _changed_statement(statement, right, wrong)
 
 
 def _in_outbox(statement: str, right: str, wrong: str) -> None:
-    setattr(outbox, statement, _changed(getattr(outbox, statement), right, wrong))
+    setattr(outbox, statement, _changed_statement(getattr(outbox, statement), right, wrong))
+
+
+def _changed_statement(statement: Prepared, right: str, wrong: str) -> Prepared:
+    return Prepared(_changed(statement.sql, right, wrong), **statement.types)
 
 
 def _changed(text: str, right: str, wrong: str) -> str:
@@ -87,7 +92,8 @@ def no_inbox_key() -> None:
     """Neither the seen bit nor the inbox' key keeps a repetition from taking effect."""
     _in_script("accept", "return 'known'", "local repeated = true")
     _in_commit("ON CONFLICT DO NOTHING RETURNING update_id", "ON CONFLICT (telegram_id, update_id) DO UPDATE SET attempt = excluded.attempt RETURNING update_id")  # fmt: skip  # noqa: E501
-    statements.LOAD = statements.LOAD.replace("AND update_id = ANY(%(updates)s)", "AND update_id = ANY(%(updates)s) AND false")  # type: ignore[misc]  # fmt: skip  # noqa: E501
+    asked = "AND update_id = ANY(%(updates)s)"
+    statements.LOAD = _changed_statement(statements.LOAD, asked, f"{asked} AND false")  # type: ignore[misc]
 
 
 def outage_counts() -> None:

@@ -1,18 +1,22 @@
 """Rows that wait for others are put off, and go on when those end: nothing is forgotten, and a claim stays small."""
 
 import contextlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import psycopg2
 import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from botyard.bots.registry import ServedBot
 from botyard.delivery import outbox as statements
 from botyard.delivery.outbox import Result, revive_forgotten
 from botyard.telegram.run import Lane
+from db.engine import get_engine
+from db.prepared import Prepared
 from tests.e2e.yard import wait_until
 from tests.factories import make_bot
 from tests.integration.outbox_tools import add_row, column, outbox_of, texts
@@ -49,51 +53,66 @@ _ROWS = "INSERT INTO outbox (bot_id, customer_id, chat_key, lane, method, params
 _SEEN_LAST = {"a few that wait": ("queued", 100), "none that waits": ("sent", 8000)}
 
 
-def _a_long_queue(services: Services, bot: ServedBot, seen: str) -> None:
-    """What came a moment ago, and what PostgreSQL has seen last, whatever other tests have left in its statistics."""
-    some = f"{_ROWS} SELECT {bot.id}, 1, n %% 300, 3, 'sendMessage', '{{}}', %s FROM generate_series(1, %s) AS n"  # noqa: S608
+def _some(services: Services, bot: ServedBot, state: str, rows: int, then: str = "SELECT 1") -> None:
     with contextlib.closing(psycopg2.connect(services.owner_url)) as database:
         database.autocommit = True
         cursor = database.cursor()
         cursor.execute("SELECT set_config('app.tenant', '1', false)")
-        cursor.execute("ALTER TABLE outbox SET (autovacuum_enabled = false)")
-        cursor.execute(some, _SEEN_LAST[seen])
-        cursor.execute("VACUUM ANALYZE outbox")
-        cursor.execute(some, ("queued", 30000))
+        cursor.execute(
+            f"{_ROWS} SELECT {bot.id}, 1, n %% 300, 3, 'sendMessage', '{{}}', %s FROM generate_series(1, %s) AS n",  # noqa: S608
+            (state, rows),
+        )
+        cursor.execute(then)
 
 
-def _blocks_read(services: Services, statement: str, wanted: dict[str, Any]) -> int:
-    with contextlib.closing(psycopg2.connect(services.environment["DATABASE_URL"])) as database:
-        cursor = database.cursor()
-        cursor.execute("SELECT set_config('app.tenant', '1', true)")
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement, wanted)
-        ((((plan,),),)) = cursor.fetchall()
-        database.commit()
-    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+class Asked:
+    """A sender's connection, which plans each statement once."""
+
+    def __init__(self, cursor: Cursor, bot: ServedBot) -> None:
+        self._cursor = cursor
+        self._wanted: dict[str, Any] = {"bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "lowest": 3}
+
+    def blocks_read(self, statement: Prepared, *results: Result) -> int:
+        """Ask, in a transaction of its own."""
+        wanted = self._wanted | {"batch": orjson.dumps(results).decode()}
+        self._cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.execute, wanted)
+        ((((plan,),),)) = self._cursor.fetchall()
+        return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+
+@pytest.fixture
+def asked(clean: Services, bot: ServedBot) -> Iterator[Asked]:  # noqa: ARG001 - the emptied database
+    pooled = get_engine("statements").raw_connection()
+    cursor = cast("Cursor", pooled.cursor())
+    cursor.execute("DEALLOCATE ALL; SELECT set_config('app.tenant', '1', false)")
+    for statement in (statements._CLAIM, statements._RECORD, statements._NEXT_DUE):
+        cursor.execute(statement.prepare)
+    try:
+        yield Asked(cursor, bot)
+    finally:
+        pooled.invalidate()
 
 
 @pytest.mark.parametrize("seen", _SEEN_LAST)
 def test_what_a_sender_asks_reads_little_of_a_long_queue_that_came_a_moment_ago(
-    clean: Services, bot: ServedBot, seen: str
+    clean: Services, bot: ServedBot, asked: Asked, seen: str
 ) -> None:
     """Before PostgreSQL has looked at the table again, as it is in the minute after a broadcast was queued."""
-    _a_long_queue(clean, bot, seen)
-    wanted: dict[str, Any] = {
-        "tenant": "1", "bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "bulk_lane": 3, "look": 100, "lowest": 3,
-    }  # fmt: skip
+    clean.superuser("ALTER TABLE outbox SET (autovacuum_enabled = false)")
     try:
+        _some(clean, bot, *_SEEN_LAST[seen], then="VACUUM ANALYZE outbox")
+        for statement in (statements._CLAIM, statements._RECORD, statements._NEXT_DUE):
+            asked.blocks_read(statement)  # and plans it so
+        _some(clean, bot, "queued", 30000)
         for _ in range(3):
-            assert _blocks_read(clean, statements._CLAIM, wanted) < 5000
+            assert asked.blocks_read(statements._CLAIM) < 5000
             sending = clean.superuser("SELECT id, attempt FROM outbox WHERE state = 'sending'")
             assert sending
             results = [Result(row_id, attempt, "sent", 7) for row_id, attempt in sending]
-            wanted["batch"] = orjson.dumps(results[::2]).decode()
-            assert _blocks_read(clean, statements._RECORD, wanted) < 5000
+            assert asked.blocks_read(statements._RECORD, *results[::2]) < 5000
             again = [replace(one, verdict="queued", due_in=60) for one in results[1::2]]
-            wanted["batch"] = orjson.dumps(again).decode()
-            assert _blocks_read(clean, statements._RECORD, wanted) < 5000
-        _, asks = statements._NEXT_DUE.split(";")
-        assert _blocks_read(clean, asks, wanted) < 500
+            assert asked.blocks_read(statements._RECORD, *again) < 5000
+        assert asked.blocks_read(statements._NEXT_DUE) < 500
     finally:
         clean.superuser("ALTER TABLE outbox RESET (autovacuum_enabled)")
 

@@ -16,6 +16,7 @@ from botyard.processing.early import EarlySends
 from botyard.processing.store import Verdict, Wanted, commit, load
 from botyard.telegram.run import Lane, Send, UpdateRun
 from db.engine import get_engine
+from db.prepared import Prepared
 from tests.factories import CHAT, guard, make_bot, resolution, send
 from tests.services import Services
 
@@ -296,7 +297,7 @@ def test_a_row_for_a_foreign_tenant_is_refused_and_blames_no_update(
 ) -> None:
     from botyard.processing import store
 
-    execute: Callable[[str, dict[str, Any]], Any] = store._execute
+    execute: Callable[[Prepared, dict[str, Any]], Any] = store._execute
     monkeypatch.setattr(store, "_execute", lambda statement, given: execute(statement, given | {"customer": 2}))
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         commit(bot, bot.telegram_id, [resolution(1)])

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from botyard.delivery import outbox
 from botyard.processing import statements
+from db.prepared import Prepared
 
 NOTED = Path(__file__).parent / "fingerprints.json"
 _LUA = Path(__file__).parents[2] / "platform" / "botyard" / "mailbox" / "lua"
-_STATEMENTS = {
+_STATEMENTS: dict[str, str | Prepared] = {
     "LOAD": statements.LOAD,
     "COMMIT": statements.COMMITS[True, True, True],
     "WRITE_EARLY": statements.WRITE_EARLY,
@@ -30,7 +31,7 @@ _STATEMENTS = {
 def present() -> dict[str, str]:
     """The fingerprint of each script and statement as it is now."""
     texts = {f"lua/{path.name}": path.read_text(encoding="utf-8") for path in sorted(_LUA.glob("*.lua"))}
-    texts |= {f"sql/{name}": text for name, text in _STATEMENTS.items()}
+    texts |= {f"sql/{name}": text.sql if isinstance(text, Prepared) else text for name, text in _STATEMENTS.items()}
     return {name: hashlib.sha256(said(text).encode()).hexdigest() for name, text in texts.items()}
 
 

@@ -14,15 +14,19 @@ from typing import Any, Final, Literal
 import orjson
 
 from botyard.telegram.run import Lane
-from db.engine import get_engine, one_statement
+from db.engine import get_engine
+from db.prepared import Prepared, execute
 from db.waiting import BY_ID, LET_NEXT, SWEPT, WAITING
 
-_TENANT = "SELECT set_config('app.tenant', %(tenant)s, true);"
+_MAX_UNCERTAIN: Final = 3
+_LOOKED_AT: Final = 100
+"""So many due rows of a bot are looked at for one claim."""
 
 _REPEATED = "repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s"
 
 # A row that was being sent by somebody who is gone was perhaps sent.
-_ADOPT = f"""{_TENANT}
+_ADOPT = Prepared(
+    f"""
 WITH adopted AS (
   UPDATE outbox SET uncertain_count = uncertain_count + 1, due = now(), owner = NULL,
          state = CASE WHEN {_REPEATED} THEN 'queued' ELSE 'uncertain' END,
@@ -30,22 +34,27 @@ WITH adopted AS (
    WHERE bot_id = %(bot)s AND state = 'sending' AND owner <> %(owner)s RETURNING *
 ), ended AS (SELECT * FROM adopted WHERE state = 'uncertain'), {LET_NEXT}
 SELECT count(*) FROM adopted
-"""
+""",
+    bot="bigint",
+    owner="text",
+    max="int",
+)
 
 _BEHIND = """coalesce(
   (SELECT true FROM outbox e WHERE e.bot_id = h.bot_id AND e.chat_key = h.chat_key AND e.lane = h.lane AND e.id < h.id
       AND e.state IN ('queued', 'retry', 'sending') LIMIT 1),
   (SELECT a.state IN ('queued', 'retry', 'sending') FROM outbox a WHERE a.id = h.after_id), false)"""
 
-_CLAIM = f"""
+_CLAIM = Prepared(
+    f"""
 WITH due AS MATERIALIZED (
   SELECT h.id, h.lane, h.due, {_BEHIND} AS behind FROM outbox h
    WHERE h.bot_id = %(bot)s AND h.state IN {WAITING} AND h.due <= now() AND h.lane <= %(lowest)s
-   ORDER BY h.lane, h.due, h.id LIMIT %(look)s
+   ORDER BY h.lane, h.due, h.id LIMIT {_LOOKED_AT}
 ), head AS MATERIALIZED (
   SELECT id FROM outbox d WHERE {BY_ID.format("d")} AND id = ANY(ARRAY(
     SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY lane ORDER BY due, id) AS place FROM due WHERE NOT behind)
-     WHERE lane < %(bulk_lane)s OR place <= %(bulk)s ORDER BY lane, place LIMIT %(limit)s))
+     WHERE lane < {Lane.BULK.value} OR place <= %(bulk)s ORDER BY lane, place LIMIT %(limit)s))
   ORDER BY lane, due, id FOR UPDATE SKIP LOCKED
 ), put_off AS (
   -- A row that is locked may be let go just now, by the end of the row before it.
@@ -60,11 +69,18 @@ RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.a
           (SELECT c.unreachable_reason FROM chats c WHERE c.bot_id = o.bot_id AND c.chat_key = o.chat_key AND o.lane > 0
             AND c.unreachable_since IS NOT NULL AND NOT o.params ? 'business_connection_id'),
           coalesce(o.waits, '{{}}')::text
-"""
+""",
+    bot="bigint",
+    owner="text",
+    limit="bigint",
+    bulk="bigint",
+    lowest="int",
+)
 
-_RECORD = f"""
+_RECORD = Prepared(
+    f"""
 WITH r AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
+  SELECT * FROM jsonb_to_recordset(%(batch)s) AS x(
     id bigint, attempt bigint, verdict text, message_id bigint, message_ids bigint[], due_in float8, error text,
     counted bool, uncertain bool, unreachable bool, fingerprint text, cause text)
 ), ok AS (
@@ -114,14 +130,20 @@ WITH r AS MATERIALIZED (
          json_build_object('method', method, 'params', params), attempt, fingerprint FROM other WHERE state = 'dead'
 )
 SELECT count(*) FROM ok
-"""
+""",
+    batch="jsonb",
+)
 
-_NEXT_DUE = f"""{_TENANT}
+_NEXT_DUE = Prepared(
+    f"""
 SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM (
   SELECT (SELECT h.due FROM outbox h WHERE h.bot_id = %(bot)s AND h.state IN {WAITING} AND h.lane = l.lane
            ORDER BY h.due LIMIT 1) AS due FROM generate_series(0, %(lowest)s) AS l(lane)) AS first
  WHERE due < 'infinity'
-"""
+""",
+    bot="bigint",
+    lowest="int",
+)
 
 # The oldest of those that were put off waits for a row that is open, or nobody would ever look at it again.
 _FORGOTTEN = f"""
@@ -139,9 +161,6 @@ SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id AND b.stat
    AND (o.state <> 'sending' OR o.started_at < now() - interval '60 s')
 """
 
-_MAX_UNCERTAIN: Final = 3
-_LOOKED_AT: Final = 100
-"""So many due rows of a bot are looked at for one claim."""
 
 Verdict = Literal["sent", "retry", "queued", "dead", "expired", "uncertain", "dropped"]
 
@@ -218,10 +237,8 @@ class Outbox:
 
     def adopt(self) -> int:
         """Take over what a lost holder was sending; how many rows that were."""
-        with one_statement() as cursor:
-            cursor.execute(_ADOPT, self._parameters)
-            ((count,),) = cursor.fetchall()
-            return int(count)
+        ((count,),) = execute(self._parameters, _ADOPT)
+        return int(count)
 
     def record_and_claim(self, results: Sequence[Result], limit: int, bulk: int = _LOOKED_AT) -> list[Row]:
         """Write what became of earlier rows and claim the next, in one round trip and one commit.
@@ -231,23 +248,16 @@ class Outbox:
             limit: how many rows to claim at most.
             bulk: how many of them may be of the bulk lane.
         """
-        batch = orjson.dumps(list(results)).decode()
-        statement = _TENANT
+        parameters = {**self._parameters, "limit": limit, "bulk": bulk, "lowest": _lowest(bulk)}
         if results:
-            statement += _RECORD + ";"
-        with one_statement() as cursor:
-            cursor.execute(statement + _CLAIM, {
-                **self._parameters, "batch": batch, "limit": limit, "bulk": bulk, "bulk_lane": Lane.BULK.value,
-                "look": _LOOKED_AT, "lowest": _lowest(bulk),
-            })  # fmt: skip
-            return [_row(*found) for found in cursor.fetchall()]
+            parameters["batch"] = orjson.dumps(list(results)).decode()
+        statements = (_RECORD, _CLAIM) if results else (_CLAIM,)
+        return [_row(*found) for found in execute(parameters, *statements)]
 
     def next_due(self, *, bulk: bool = True) -> float | None:
         """Seconds until there is a row to look at, of the bulk lane or of the others only; none: nothing is waiting."""
-        with one_statement() as cursor:
-            cursor.execute(_NEXT_DUE, {**self._parameters, "lowest": _lowest(bulk)})
-            ((seconds,),) = cursor.fetchall()
-            return None if seconds is None else max(0.0, seconds)
+        ((seconds,),) = execute({**self._parameters, "lowest": _lowest(bulk)}, _NEXT_DUE)
+        return None if seconds is None else max(0.0, seconds)
 
 
 def bots_with_due_rows() -> list[int]:

@@ -1,10 +1,10 @@
 """What handlers have sent while they are still running: shown in time, and not only when they end. See docs/bots.md."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import structlog
@@ -13,7 +13,8 @@ from botyard.bots.registry import ServedBot
 from botyard.processing.rows import send_row
 from botyard.processing.statements import OPEN_BEFORE, WRITE_EARLY
 from botyard.telegram.run import UpdateRun
-from db.engine import DATABASE_TROUBLE, one_statement
+from db.engine import DATABASE_TROUBLE
+from db.prepared import execute
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class EarlySends:
         row = {"u": run.update_id, "at": received_at, "sends": [send_row(send) for send in sends]}
         try:
             wanted = {**self._parameters, "batch": orjson.dumps([row]).decode()}
-            written = await asyncio.get_running_loop().run_in_executor(self._database, self._ask, WRITE_EARLY, wanted)
+            written = await asyncio.get_running_loop().run_in_executor(self._database, execute, wanted, WRITE_EARLY)
         except (TypeError, *DATABASE_TROUBLE) as error:
             log.warning("not_written_early", update_id=run.update_id, error=type(error).__name__)
             return
@@ -74,19 +75,13 @@ class EarlySends:
         while loop.time() < until:
             wanted = {**self._parameters, "update": update_id, "chat": chat}
             try:
-                ((open_rows,),) = await loop.run_in_executor(self._database, self._ask, OPEN_BEFORE, wanted)
+                ((open_rows,),) = await loop.run_in_executor(self._database, execute, wanted, OPEN_BEFORE)
             except DATABASE_TROUBLE:
                 break
             if not open_rows:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
         log.warning("call_out_of_turn", update_id=update_id, chat=chat)
-
-    @staticmethod
-    def _ask(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with one_statement() as cursor:
-            cursor.execute(statement, parameters)
-            return list(cursor.fetchall())
 
 
 class Watched:

@@ -6,16 +6,21 @@ from operator import or_
 from typing import Final
 
 from botyard.jobs import statements as of_jobs
+from db.prepared import Prepared
 from db.waiting import SWEPT
 
-LOAD: Final = """
-SELECT set_config('app.tenant', %(tenant)s, true);
-WITH w AS (SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[]) AS w(scope, key))
+_TYPES: Final = {
+    "batch": "jsonb", "bot": "bigint", "chat": "text", "chats": "text[]", "customer": "bigint",
+    "forgets_after": "float8", "keys": "text[]", "most_jobs": "bigint", "repeat": "text", "scopes": "text[]",
+    "telegram_id": "bigint", "update": "bigint", "updates": "bigint[]",
+}  # fmt: skip
+_LOAD: Final = """
+WITH w AS (SELECT * FROM unnest(%(scopes)s, %(keys)s) AS w(scope, key))
 SELECT 'i' AS what, update_id::text AS scope, NULL AS key, NULL::text AS state, 0 AS version FROM inbox
  WHERE telegram_id = %(telegram_id)s AND update_id = ANY(%(updates)s)
 UNION ALL
 -- A run of it that came to no end may have written or called something.
-SELECT 'b', b.u::text, NULL, NULL, 0 FROM unnest(%(updates)s::bigint[]) AS b(u)
+SELECT 'b', b.u::text, NULL, NULL, 0 FROM unnest(%(updates)s) AS b(u)
  WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.telegram_id = %(telegram_id)s AND o.update_id = b.u)
     OR EXISTS (SELECT 1 FROM journal j WHERE j.bot_id = %(bot)s
                 AND j.scope = 'update ' || %(telegram_id)s || ' ' || b.u)
@@ -56,9 +61,8 @@ _SENDS: Final = """n AS MATERIALIZED (
 
 
 _COMMIT: Final = """
-SELECT set_config('app.tenant', %(tenant)s, true);
 WITH r AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(
+  SELECT * FROM jsonb_to_recordset(%(batch)s) AS x(
     u bigint, k text, kind text, body text, at timestamptz, dead jsonb, guards jsonb, sends jsonb, messages jsonb,
     reach bool, started timestamptz, attempt bigint{columns}{person}{keyboards})
 ){crowded}, g AS MATERIALIZED (
@@ -160,30 +164,37 @@ _KEYBOARDS: Final = {"keyboards": ", dropped jsonb, cleared timestamptz", "forgo
 
 # Most batches have nothing to do with jobs or keyboards and bring no news of people, and their statements nothing of
 # it to plan.
-LOAD_FIRING: Final = LOAD + of_jobs.LOADED
+LOAD: Final = Prepared(_LOAD, **_TYPES)
+LOAD_FIRING: Final = Prepared(_LOAD + of_jobs.LOADED, **_TYPES)
 COMMITS: Final = {
-    has: _COMMIT.format_map(reduce(or_, compress((_JOBS, _PEOPLE, _KEYBOARDS), has), _PARTS))
+    has: Prepared(_COMMIT.format_map(reduce(or_, compress((_JOBS, _PEOPLE, _KEYBOARDS), has), _PARTS)), **_TYPES)
     for has in product((False, True), repeat=3)
 }
 """How a batch is committed: by whether jobs stand in it, whether people, and whether keyboards are forgotten."""
 
 # Sends of a run that is still going on; not if the update was resolved meanwhile, by somebody else.
-WRITE_EARLY: Final = f"""
-SELECT set_config('app.tenant', %(tenant)s, true);
+WRITE_EARLY: Final = Prepared(
+    f"""
 WITH y AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS x(u bigint, at timestamptz, sends jsonb)
+  SELECT * FROM jsonb_to_recordset(%(batch)s) AS x(u bigint, at timestamptz, sends jsonb)
    WHERE EXISTS (SELECT 1 FROM bots WHERE id = %(bot)s AND removal_began IS NULL)
      AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.telegram_id = %(telegram_id)s AND i.update_id = x.u)
 ), {_SENDS}
 SELECT n FROM o
-"""  # noqa: S608 - joined from constants
-WRITTEN_EARLY: Final = """
-SELECT set_config('app.tenant', %(tenant)s, true);
+""",  # noqa: S608 - joined from constants
+    **_TYPES,
+)
+WRITTEN_EARLY: Final = Prepared(
+    """
 SELECT n, method, params::text, chat_key, lane FROM outbox
  WHERE telegram_id = %(telegram_id)s AND update_id = %(update)s
-"""
-OPEN_BEFORE: Final = """
-SELECT set_config('app.tenant', %(tenant)s, true);
+""",
+    **_TYPES,
+)
+OPEN_BEFORE: Final = Prepared(
+    """
 SELECT count(*) FROM outbox WHERE telegram_id = %(telegram_id)s AND update_id = %(update)s AND chat_key = %(chat)s
    AND state IN ('queued', 'retry', 'sending')
-"""
+""",
+    **_TYPES,
+)

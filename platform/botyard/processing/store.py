@@ -17,7 +17,7 @@ from botyard.jobs.stored import MOST_JOBS, StoredJob
 from botyard.processing import statements
 from botyard.telegram.firing import job_of_row
 from botyard.telegram.run import Lane, Send
-from db.engine import one_statement
+from db.prepared import Prepared, execute
 
 MemoryKey = tuple[str, str]
 """(scope, key) of a conversations row: ``("chat", "42")``, ``("user", "7")``, ``("bot", "")``."""
@@ -191,7 +191,7 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
             decided[resolution.update_id] = Decided(Verdict.WRITTEN if written else Verdict.KNOWN)
 
 
-def _statement(part: Sequence[Resolution]) -> str:
+def _statement(part: Sequence[Resolution]) -> Prepared:
     parts = [(one.has_jobs, one.has_person, one.forgets) for one in part]
     has_jobs, has_person, forgets = map(any, zip(*parts, strict=True))
     return statements.COMMITS[has_jobs, has_person, forgets]
@@ -216,7 +216,7 @@ def _split(
     decided[part[0].update_id] = Decided(Verdict.STALE if stale else Verdict.REFUSED, reason)
 
 
-def _execute(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _execute(statement: Prepared, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement as its own transaction in one round trip.
 
     A connection that breaks leaves open whether the statement was committed. It is tried once more, on a fresh one:
@@ -224,9 +224,7 @@ def _execute(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]
     """
     for last in (False, True):
         try:
-            with one_statement() as cursor:
-                cursor.execute(statement, parameters)
-                return cursor.fetchall()
+            return execute(parameters, statement)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             if last or error.pgcode is not None:
                 raise
