@@ -34,6 +34,7 @@ from botyard.telegram.application import YardApplication
 from botyard.telegram.job_queue import DurableJobQueue
 from botyard.telegram.kind_shapes import Given
 from botyard.telegram.loading import Kind, build, find_kind
+from botyard.telegram.objects import leave_unguarded
 from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 from botyard.telegram.request import AiohttpRequest
 from botyard.telegram.run import starting
@@ -63,6 +64,7 @@ class Host:
     """
 
     def __init__(self, settings: Settings, database: Executor, manager: BotManager) -> None:
+        leave_unguarded()
         self.settings = settings
         self.database = database
         self._manager = manager
