@@ -11,6 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from celery.apps.worker import Worker
+from celery.concurrency.asynpool import AsynPool
 from celery.platforms import EX_FAILURE
 
 import tasks.leaving
@@ -19,12 +21,17 @@ from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.settings import get_settings
 from botyard.telegram.keys import chat_key
 from tasks.leaving import Leaving, YardWorker
+from tasks.results import Results
 from tests.e2e.yard import wait_until
 from tests.factories import TELEGRAM_ID, TIMES, entry, make_bot, message
 from tests.services import Services
 from tests.workers import celery_worker
 
 CHATS = 100
+_OF_A_POOL = (
+    "_outqueue", "_quick_get", "_cache", "_poll_result", "_putlock", "restart_state", "_on_ready_counters",
+    "_fileno_to_outq", "check_timeouts",
+)  # fmt: skip
 GONE_SECONDS = 6.0
 """Well before Celery's soft shutdown would be over."""
 
@@ -94,3 +101,12 @@ def test_a_worker_that_is_told_to_end_finishes_what_it_has_and_leaves_the_rest(
     assert 0 < resolved(clean) == CHATS - left <= get_settings().slice_chats, "no more than what was in hand"
     assert raw_valkey.hlen(f"by:own:{TELEGRAM_ID}") == 0, "nothing was cut off"
     assert raw_valkey.hlen(f"by:try:{TELEGRAM_ID}") == 0, "nothing counts as tried"
+
+
+def test_a_prefork_workers_pool_hears_its_children_as_ours_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AsynPool, "ResultHandler", AsynPool.ResultHandler)
+    monkeypatch.setattr(Worker, "setup_instance", lambda *_, **__: None)
+    YardWorker.__new__(YardWorker).setup_instance()
+    pool: Any = AsynPool.__new__(AsynPool)
+    vars(pool).update(dict.fromkeys(_OF_A_POOL))
+    assert isinstance(pool.create_result_handler(), Results)
