@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from botyard.mailbox.server import async_redis
@@ -29,5 +30,20 @@ def test_a_connection_that_was_reset_raises_an_error_of_redis_and_the_next_is_a_
                 await connection.send_command("PING")
             await pool.release(connection)
             assert await redis.ping()
+
+    run(attempt())
+
+
+@_LOOPS
+@pytest.mark.parametrize("connections", [None, 2])
+def test_a_connection_that_ended_while_nobody_used_it_is_opened_again_unnoticed(
+    run: Callable[[Coroutine[Any, Any, None]], None], connections: int | None, clean: Services, raw_valkey: "Redis"
+) -> None:
+    async def attempt() -> None:
+        async with async_redis(clean.redis_url, 2, connections) as redis:
+            await redis.ping()
+            raw_valkey.client_kill_filter(_type="normal", skipme=True)
+            await asyncio.sleep(0.05)  # the end comes by a turn of the loop
+            assert await redis.set("by:any", 1)
 
     run(attempt())

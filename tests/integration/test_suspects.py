@@ -1,8 +1,10 @@
 """An update that may have ended its process, of a bot that works beside other slow ones."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from botyard.bots.registry import ServedBot
 from botyard.mailbox.protocol import APART, PROCESS_UPDATES, Ticket, fresh_id
@@ -92,6 +94,27 @@ async def test_it_does_not_wait_for_what_its_bot_has_in_hand(clean: Services, se
         assert [ticket.queue for ticket in found] == ["maintenance"]
         assert not slow.done()
         await slow
+
+
+async def test_a_start_that_could_not_be_made_apart_does_not_count(yard: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = await crashed(yard, 5)
+    lend = yard.boxes.lend
+    refused: list[Any] = []
+
+    async def refuses_at_first(*args: Any) -> bool:
+        if len(refused) == 5:
+            return await lend(*args)
+        refused.append(args)
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(yard.boxes, "lend", refuses_at_first)
+    for _ in range(5):
+        assert await next_queue(yard, bot) == "slow"
+        wait_since(yard, bot, 5)
+    assert await next_queue(yard, bot) == "slow"
+    assert await next_queue(yard, bot) == "maintenance"
+    assert kinds.STARTS == [50]
+    assert yard.services.superuser("SELECT count(*) FROM dead_letters") == [(0,)]
 
 
 async def test_one_bot_at_a_time_is_lent(yard: Rig) -> None:

@@ -1,5 +1,7 @@
 """How a slice takes what is ready: much of it in few steps, and no more than it may."""
 
+import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -68,3 +70,18 @@ async def test_what_was_taken_is_served_although_another_take_failed(yard: Rig) 
         await yard.settle(sending=False)
     assert sorted(kinds.STARTS) == list(range(1, 9))
     assert not [line for line in lines if line["event"] == "update_suspect"], "nothing was held by nobody"
+
+
+async def test_a_slice_ends_with_the_trouble_of_chats_that_it_cannot_let_go(yard: Rig) -> None:
+    await give_chats(yard, 8)
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: unheard.append(told))
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise RedisConnectionError("away")
+
+    yard.boxes.done = away  # type: ignore[method-assign]
+    with pytest.raises(RedisConnectionError):
+        await yard.work(yard.tickets.sent[0])
+    gc.collect()
+    assert unheard == []

@@ -8,6 +8,7 @@ from redis import Redis
 from redis.asyncio import BlockingConnectionPool, ConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from botyard.errors import InputError
 from botyard.settings import Settings
@@ -48,7 +49,11 @@ def async_redis(url: str, seconds: float, connections: int | None = None) -> "As
         seconds: the longest wait for it.
         connections: no more than these; who finds none free waits as long.
     """
-    waits: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    # A pool that listens for a server's notices of its maintenance does not look whether a connection has ended.
+    unannounced = MaintNotificationsConfig(enabled=False)
+    waits: dict[str, Any] = {
+        "socket_timeout": seconds, "socket_connect_timeout": seconds, "maint_notifications_config": unannounced,
+    }  # fmt: skip
     pool: ConnectionPool
     if connections is None:
         pool = ConnectionPool.from_url(url, health_check_interval=_QUIET_SECONDS, **waits)

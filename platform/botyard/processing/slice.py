@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from redis.exceptions import RedisError
 
 from botyard.bots import activity
 from botyard.bots.queues import change_queue, note_blocking
@@ -48,7 +49,7 @@ _FIRST_SECONDS: Final = -3600.0
 _ANOTHER_FIRST_SECONDS: Final = 0.5
 _MOST_STARTS_KNOWN: Final = 10_000
 _LOOK_AGAIN_SECONDS: Final = 0.1
-_MOST_TAKEN: Final = 8
+_MOST_TAKEN: Final = 32
 """Chats taken in one trip: if its answer is lost, nobody holds them until their leases pass."""
 
 
@@ -213,7 +214,9 @@ class Slice:
 
     def _chat_ended(self, task: "asyncio.Task[None]") -> None:
         self._chats.discard(task)
-        self._trouble = self._trouble or (asyncio.CancelledError() if task.cancelled() else task.exception())
+        # Asked for of each of them: asyncio reports those that nobody asks for as errors of the code.
+        trouble = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._trouble = self._trouble or trouble
         self._ended.set()
 
     async def _fill(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
@@ -337,7 +340,12 @@ class Slice:
         # At once, before anything is awaited: it comes back before all others, and not to this slice.
         self._stopped = True
         if tried is None:
-            if not await self._host.mailboxes.lend(self._telegram_id, self._ticket):
+            try:
+                lent = await self._host.mailboxes.lend(self._telegram_id, self._ticket)
+            except RedisError:
+                # A start that was not made must not count, or an outage would use up all that it has.
+                lent = False
+            if not lent:
                 raise Contended(_ANOTHER_FIRST_SECONDS)
             if len(known) > _MOST_STARTS_KNOWN:
                 known.clear()
