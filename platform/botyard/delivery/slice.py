@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 _WINDOW: Final = 50
 _GATHER_SECONDS: Final = 0.02
+_ENOUGH: Final = 16
+"""So many ends are recorded while the other calls go on: nobody waits for the database with nothing to do."""
 _LOOK_SECONDS: Final = 0.1
 _LAST_SECONDS: Final = 0.5
 _AFTER_TROUBLE_SECONDS: Final = 1.0
@@ -57,6 +59,9 @@ class SendingSlice:
         self._tickets = tickets
         self._lost = False
         self._flying: set[asyncio.Task[Result]] = set()
+        self._landed: list[asyncio.Task[Result]] = []
+        self._awaited = 1
+        self._enough = asyncio.Event()
         self._ended: list[Result] = []
 
     async def run(self, bot_id: int, ticket: str, stamp: int | None) -> None:
@@ -105,10 +110,9 @@ class SendingSlice:
                 room = _WINDOW - len(self._flying) if claiming else 0
                 if room or self._ended:
                     await self._turn_over(outbox, sender, room, sender.bulk_room if going_on else 0)
-                if not self._flying and not self._ended:
+                if not self._flying and not self._landed and not self._ended:
                     break
-                if self._flying:
-                    await self._gather(_LOOK_SECONDS if claiming else None)
+                await self._gather(_LOOK_SECONDS if claiming else None)
         except BaseException:
             await self._land(outbox)
             raise
@@ -133,13 +137,17 @@ class SendingSlice:
             # Claimed and not called: given back as they were, for nothing about them is uncertain.
             self._ended += [Result(row.id, row.attempt, "queued") for row in rows]
             raise
-        self._flying |= {asyncio.create_task(sender.send(one)) for one in ready}
+        for one in ready:
+            call = asyncio.create_task(sender.send(one))
+            call.add_done_callback(self._land_one)
+            self._flying.add(call)
 
     async def _land(self, outbox: Outbox) -> None:
         """Trouble, or shutdown: wait for the calls under way and record what became of them, if that can be done."""
         if self._flying:
-            done, _ = await asyncio.wait(self._flying)
-            self._ended += [task.result() for task in done if not task.cancelled() and task.exception() is None]
+            await asyncio.wait(self._flying)
+        self._ended += [call.result() for call in self._landed if not call.cancelled() and call.exception() is None]
+        self._landed.clear()
         for wait in _RECORD_AGAIN_SECONDS:
             try:
                 await self._in_thread(partial(outbox.record_and_claim, self._ended, 0))
@@ -152,8 +160,29 @@ class SendingSlice:
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._host.database, work)
 
+    def _land_one(self, call: "asyncio.Task[Result]") -> None:
+        self._flying.discard(call)
+        self._landed.append(call)
+        if len(self._landed) >= self._awaited or not self._flying:
+            self._enough.set()
+
     async def _gather(self, longest: float | None) -> None:
         """Wait for a call to end, at most so long; then a moment for others, so that several are recorded at once."""
-        await asyncio.wait(self._flying, timeout=longest, return_when=asyncio.FIRST_COMPLETED)
-        done, self._flying = await asyncio.wait(self._flying, timeout=_GATHER_SECONDS)
-        self._ended += [task.result() for task in done]
+        await self._until(1, longest)
+        await self._until(_ENOUGH, _GATHER_SECONDS)
+        ended = [call.result() for call in self._landed]
+        self._landed.clear()
+        self._ended += ended
+
+    async def _until(self, count: int, longest: float | None) -> None:
+        """Wait until so many calls have ended or none is under way, at most so long."""
+        self._awaited = count
+        if len(self._landed) >= count or not self._flying:
+            return
+        self._enough.clear()
+        timer = None if longest is None else asyncio.get_running_loop().call_later(longest, self._enough.set)
+        try:
+            await self._enough.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()

@@ -1,0 +1,71 @@
+"""What becomes of calls is recorded while others are under way."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import botyard.delivery.slice
+from botyard.bots.registry import ServedBot
+from botyard.delivery.sender import Sender
+from botyard.telegram.run import Lane
+from tests.factories import make_bot, until
+from tests.integration.fake_api import FakeApi
+from tests.integration.outbox_tools import add_row
+from tests.integration.rig import Rig
+from tests.services import Services
+
+
+@pytest.fixture
+def bot(clean: Services, api: FakeApi) -> ServedBot:  # noqa: ARG001 - the row goes into the emptied database
+    return make_bot(api_url=api.url)
+
+
+def sent(services: Services) -> int:
+    return int(services.superuser("SELECT count(*) FROM outbox WHERE state = 'sent'")[0][0])
+
+
+async def test_many_ends_are_recorded_although_some_calls_take_long(
+    yard: Rig, api: FakeApi, bot: ServedBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(botyard.delivery.slice, "_GATHER_SECONDS", 30)
+    gate = asyncio.Event()
+
+    async def in_time(_: web.Request, params: dict[str, Any]) -> web.StreamResponse:
+        await gate.wait()
+        return api.sent(params)
+
+    quick = botyard.delivery.slice._ENOUGH
+    for chat in range(1, quick + 4):
+        params = {"chat_id": chat, "text": "hi"}
+        add_row(yard.services, bot, "hi", chat_key=str(chat), lane=Lane.REPLY, params=params)
+        if chat > quick:
+            api.refusing[chat] = in_time
+    slice_ = asyncio.create_task(yard.deliver(bot))
+    try:
+        await until(lambda: sent(yard.services) == quick, 10)
+        assert len(api.calls) == quick + 3, "the others are under way"
+    finally:
+        gate.set()
+        await slice_
+    assert sent(yard.services) == quick + 3
+
+
+async def test_what_was_sent_is_recorded_although_another_call_ended_in_a_fault_of_the_code(
+    yard: Rig, api: FakeApi, bot: ServedBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chat in (1, 2, 3):
+        add_row(yard.services, bot, "hi", chat_key=str(chat), params={"chat_id": chat, "text": "hi"})
+    send = Sender.send
+
+    async def fails_for_two(self: Any, ready: Any) -> Any:
+        if ready.row.chat == "2":
+            raise ZeroDivisionError
+        return await send(self, ready)
+
+    monkeypatch.setattr(Sender, "send", fails_for_two)
+    with pytest.raises(ZeroDivisionError):
+        await yard.deliver(bot)
+    assert len(api.calls) == 2
+    assert sent(yard.services) == 2
