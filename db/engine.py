@@ -28,9 +28,8 @@ _SETTING: dict[Role, str] = {
 _LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=5s"
 
 
-# Statements of every update look up what they need by its key. What is planned once is planned for a table that may be
-# empty still; compiling it would take longer than running it.
-_PLANS = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+# Statements of every update are planned for any parameters; compiling them would take longer than running them.
+_PLANS = " -c plan_cache_mode=force_generic_plan -c jit=off"
 _OPTIONS: dict[Role, str] = {
     "application": _LIMITS, "statements": _LIMITS + _PLANS, "system": _LIMITS, "owner": "",
 }  # fmt: skip
@@ -46,7 +45,8 @@ class YardConnection(connection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.prepared: set[str] = set()
+        self.prepared: dict[str, float] = {}
+        """When each was planned, monotonic seconds."""
 
 
 @lru_cache(maxsize=4)

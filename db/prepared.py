@@ -1,11 +1,12 @@
-"""Statements that each connection plans once. See docs/processing.md.
+"""Statements that each connection plans once a second. See docs/processing.md.
 
 A statement that writes a whole batch takes PostgreSQL longer to plan than to run. The driver speaks the simple
-protocol, so they are prepared in SQL: ``PREPARE`` before a connection's first use, then ``EXECUTE``, several in one
+protocol, so they are prepared in SQL: ``PREPARE``, and then ``EXECUTE`` as often as they are needed, several in one
 round trip.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
+_PLAN_SECONDS: Final = 1.0
+"""A plan is for tables as large as they were. They grow, and PostgreSQL itself looks again after a minute only."""
 _TENANT: Final = "SELECT set_config('app.tenant', %(tenant)s, true);"
 
 
@@ -37,14 +40,14 @@ class Prepared:
     def __init__(self, sql: str, **types: str) -> None:
         self.sql = sql
         self.types = types
-        names = list(dict.fromkeys(_PARAMETER.findall(sql)))
-        taken = ", ".join(types[name] for name in names)
-        numbers = {name: f"${place}" for place, name in enumerate(names, 1)}
+        self.parameters = list(dict.fromkeys(_PARAMETER.findall(sql)))
+        taken = ", ".join(types[name] for name in self.parameters)
+        numbers = {name: f"${place}" for place, name in enumerate(self.parameters, 1)}
         body = _PARAMETER.sub(lambda found: numbers[found[1]], sql).replace("%%", "%")
         # The same name means the same statement, whichever version of the code has prepared it.
         self.name = "by_" + sha256(f"{taken}\0{body}".encode()).hexdigest()[:24]
         self.prepare = f"PREPARE {self.name} ({taken}) AS {body}"
-        self.execute = f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in names)})"
+        self.execute = f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in self.parameters)})"
 
 
 class _Way:
@@ -80,16 +83,21 @@ def execute(parameters: Mapping[str, Any], *statements: Prepared) -> list[tuple[
 def _run_prepared(
     used: cursor, parameters: Mapping[str, Any], statements: tuple[Prepared, ...]
 ) -> list[tuple[Any, ...]]:
-    known = _prepared(used)
+    planned, now = _prepared(used), time.monotonic()
     for one in statements:
-        if one.name not in known:
+        before = planned.get(one.name)
+        if before is None:
             # By an earlier user of a pooler's connection, then.
             with suppress(psycopg2.errors.DuplicatePreparedStatement):
                 used.execute(one.prepare)
-            known.add(one.name)
+        elif now > before + _PLAN_SECONDS:
+            used.execute(f"DEALLOCATE {one.name}; {one.prepare}")
+        else:
+            continue
+        planned[one.name] = now
     used.execute(_TENANT + ";".join(one.execute for one in statements), parameters)
     return used.fetchall()
 
 
-def _prepared(used: cursor) -> set[str]:
+def _prepared(used: cursor) -> dict[str, float]:
     return cast("YardConnection", used.connection).prepared

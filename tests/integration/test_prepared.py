@@ -34,7 +34,8 @@ def plans() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def test_a_statement_is_planned_once_and_run_as_its_customer() -> None:
+def test_a_statement_is_planned_once_and_run_as_its_customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db.prepared, "_PLAN_SECONDS", 60)
     for _ in range(7):
         assert execute(GIVEN, ADDED) == [(5, "1", "100 %")]
     assert plans()[ADDED.name] == 7
@@ -75,3 +76,26 @@ def test_where_nothing_stays_prepared_statements_are_sent_whole(monkeypatch: pyt
         assert execute(GIVEN, ADDED) == [(5, "1", "100 %")]
     assert db.prepared._Way.plain
     assert plans() == {}
+
+
+def test_a_plan_is_of_the_last_second(clean: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was planned for a table with nothing in it would read the whole of a large one."""
+    monkeypatch.setattr(db.prepared, "_PLAN_SECONDS", 0)
+    clean.superuser("CREATE TABLE grown (id bigint PRIMARY KEY, text text)")
+    clean.superuser("GRANT SELECT ON grown TO PUBLIC")
+    clean.superuser("VACUUM ANALYZE grown")
+    try:
+        looked_up = Prepared("SELECT text FROM grown WHERE id = %(one)s", one="bigint")
+        execute(GIVEN, looked_up)
+        assert "Seq Scan" in plan_of(looked_up)
+        clean.superuser("INSERT INTO grown SELECT n, repeat('x', 500) FROM generate_series(1, 20000) AS n")
+        assert execute(GIVEN, looked_up) == [("x" * 500,)]
+        assert "Seq Scan" not in plan_of(looked_up)
+    finally:
+        clean.superuser("DROP TABLE grown")
+
+
+def plan_of(statement: Prepared) -> str:
+    with one_statement() as cursor:
+        cursor.execute(f"EXPLAIN EXECUTE {statement.name}(2)")
+        return "\n".join(line for (line,) in cursor.fetchall())
