@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -36,8 +37,10 @@ def main(arguments: list[str]) -> int:
     done = read(asked.report) if asked.resume else []
     known = {(one["row"], one["fault"], one["seed"]) for one in done}
     print(_HEAD, flush=True)
-    broken = 0
+    broken, began = 0, time.monotonic()
     for figures in _runs(rows, range(1, asked.seeds + 1), known, asked.bugs):
+        began, before = time.monotonic(), began
+        figures.took_s = round(began - before, 1)
         print(figures.line(), flush=True)
         broken += bool(figures.broken or figures.late)
         done.append(figures.as_json())

@@ -40,6 +40,8 @@ class Figures:
     """From the end of the fault until everything was answered."""
     p99_s: float = 0.0
     """Of the waits of people whose bot had no part in the fault."""
+    took_s: float = 0.0
+    """The run as a whole, with the start of its system if it was the first there."""
     more: dict[str, float] = field(default_factory=dict)
     """What else this row measures."""
     broken: list[str] = field(default_factory=list)

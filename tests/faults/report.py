@@ -26,7 +26,7 @@ def read(report: Path) -> list[dict[str, Any]]:
 
 def page_with(runs: Sequence[dict[str, Any]]) -> str:
     """The page with the figures of these runs."""
-    return with_table(PAGE, _of_rows(runs) + _of_bugs(runs), "campaign")
+    return with_table(PAGE, _of_rows(runs) + _of_bugs(runs) + _of_the_whole(runs), "campaign")
 
 
 def _of_rows(runs: Iterable[dict[str, Any]]) -> str:
@@ -56,3 +56,9 @@ def _of_bugs(runs: Iterable[dict[str, Any]]) -> str:
     caught = sum(run["more"]["caught"] for run in planted)
     names = ", ".join(f"`{run['fault'].removeprefix('planted: ')}` (row {run['row']})" for run in planted)
     return f"\nPlanted bugs: {caught:g} of {len(planted)} caught: {names}.\n" if planted else ""
+
+
+def _of_the_whole(runs: Sequence[dict[str, Any]]) -> str:
+    # A report that was begun by older code has no times.
+    took = [run.get("took_s", 0.0) for run in runs]
+    return f"\nThe {len(runs)} runs took {sum(took) / 60:.0f} minutes.\n" if runs and all(took) else ""
