@@ -1,0 +1,27 @@
+"""What docs/promises.md says of the campaign is what the last one found: of every row, and clean."""
+
+from collections import Counter
+
+from tests.faults.__main__ import SEEDS
+from tests.faults.report import PAGE, RESULTS, page_with, read
+from tests.faults.rows import ROWS
+
+RUNS = read(RESULTS)
+
+
+def test_the_page_shows_the_report_as_it_is() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page_with(RUNS)
+
+
+def test_every_row_was_run_with_every_seed_and_no_other_row() -> None:
+    runs = Counter((run["row"], run["fault"]) for run in RUNS if "caught" not in run["more"])
+    assert runs == {(row.number, row.fault): SEEDS for row in ROWS}
+
+
+def test_every_planted_bug_was_caught_by_its_row() -> None:
+    planted = {(run["row"], run["fault"]): run["more"]["caught"] for run in RUNS if "caught" in run["more"]}
+    assert planted == {(row.number, f"planted: {bug}"): 1.0 for row in ROWS for bug in row.bugs}
+
+
+def test_no_promise_was_broken_and_nothing_took_longer_than_it_may() -> None:
+    assert [(run["row"], run["seed"], run["broken"], run["late"]) for run in RUNS if run["broken"] or run["late"]] == []
