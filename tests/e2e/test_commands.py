@@ -330,7 +330,7 @@ def test_followed_logs_show_what_is_written_later(fragile: Home, tmp_path: Path)
             wait_until(seen, 30, "it shows a failure")
         finally:
             following.send_signal(signal.SIGINT)
-            code = following.wait(10)
+            code = following.wait(60)
     assert code == 0
 
 

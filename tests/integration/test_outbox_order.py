@@ -66,11 +66,16 @@ def _some(services: Services, bot: ServedBot, state: str, rows: int, then: str =
 
 
 class Asked:
-    """A sender's connection, which plans each statement once."""
+    """A sender's connection."""
 
     def __init__(self, cursor: Cursor, bot: ServedBot) -> None:
         self._cursor = cursor
         self._wanted: dict[str, Any] = {"bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "lowest": 3}
+
+    def plans(self) -> None:
+        """Prepare what is asked, as each connection does every second."""
+        for statement in (statements._CLAIM, statements._RECORD, statements._NEXT_DUE):
+            self._cursor.execute(statement.prepare)
 
     def blocks_read(self, statement: Prepared, *results: Result) -> int:
         """Ask, in a transaction of its own."""
@@ -85,8 +90,6 @@ def asked(clean: Services, bot: ServedBot) -> Iterator[Asked]:  # noqa: ARG001 -
     pooled = get_engine("statements").raw_connection()
     cursor = cast("Cursor", pooled.cursor())
     cursor.execute("DEALLOCATE ALL; SELECT set_config('app.tenant', '1', false)")
-    for statement in (statements._CLAIM, statements._RECORD, statements._NEXT_DUE):
-        cursor.execute(statement.prepare)
     try:
         yield Asked(cursor, bot)
     finally:
@@ -101,9 +104,8 @@ def test_what_a_sender_asks_reads_little_of_a_long_queue_that_came_a_moment_ago(
     clean.superuser("ALTER TABLE outbox SET (autovacuum_enabled = false)")
     try:
         _some(clean, bot, *_SEEN_LAST[seen], then="VACUUM ANALYZE outbox")
-        for statement in (statements._CLAIM, statements._RECORD, statements._NEXT_DUE):
-            asked.blocks_read(statement)  # and plans it so
         _some(clean, bot, "queued", 30000)
+        asked.plans()
         for _ in range(3):
             assert asked.blocks_read(statements._CLAIM) < 5000
             sending = clean.superuser("SELECT id, attempt FROM outbox WHERE state = 'sending'")

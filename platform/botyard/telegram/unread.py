@@ -28,6 +28,9 @@ class _Unread(Message):
             raise AttributeError(name)  # somebody asks what Python itself would know
         return getattr(_made(self), name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(_made(self), name, value)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _made(self).__reduce_ex__(protocol)
 
@@ -51,7 +54,7 @@ def _made(message: Message) -> Message:
             for name in _SLOTS:
                 object.__setattr__(message, name, getattr(whole, name))
             # It has the same slots, so it can become what it stands for.
-            message.__class__ = Message  # type: ignore[assignment]
+            object.__setattr__(message, "__class__", Message)
     return message
 
 
