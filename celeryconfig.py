@@ -20,11 +20,9 @@ _on_rabbitmq = {
     "write_timeout": 5,
 }
 _on_redis = {
-    # Longer than the hard limit, the longest countdown and the wait behind prefetch together; the sweep of
-    # one client is global, so every process on this database must carry the same value.
-    "visibility_timeout": 600,
-    "unacked_restore_interval": 10,
-    "unacked_restore_throttle": 1,
+    # Nobody notes in Redis which messages are in a worker's hands, to bring them again minutes later: each message
+    # would cost two writes, which a full Redis refuses. What is lost with its worker the sweeps make good in seconds.
+    "ack_emulation": False,
     # No socket waits without end.
     "socket_timeout": 20,
     "socket_connect_timeout": 5,

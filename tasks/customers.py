@@ -12,7 +12,7 @@ from botyard.bots.errands import REMOVE_BOT, REMOVE_CUSTOMER
 from tasks import app
 from tasks.base import YardTask
 
-# Below the broker's visibility timeout. What is not done by then goes on in another message.
+# Below what a message may ask for. What is not done by then goes on in another message.
 _SECONDS: Final = 480
 # The sweep sends it again.
 _EXPIRES: Final = 600

@@ -16,7 +16,7 @@ from tasks import app
 from tasks.base import YardTask
 from tasks.bots import RUNNERS as OF_BOTS
 
-# Below the broker's visibility timeout.
+# Below what a message may ask for.
 _SECONDS: Final = 480
 
 RUNNERS: Final[dict[str, Runner]] = {

@@ -5,7 +5,8 @@ task; what it does not expect would end the worker.
 """
 
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -14,6 +15,7 @@ import structlog
 from celery.worker.consumer.consumer import Consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 from kombu.transport import redis as broker
+from kombu.transport import virtual
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 from redis.exceptions import RedisError
@@ -28,18 +30,19 @@ _OURS: Final = "botyard."
 _TRANSPORT: Final = f"{__name__}:Transport"
 # Workers listen for as long as nothing comes, and what they tell each other and Flower need not be confirmed.
 _LISTENING: Final = {"confirm_publish": False, "max_retries": None, "read_timeout": None, "write_timeout": None}
+_TELL_SECONDS: Final = 0.5
 _PAUSES: Final = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 3}
 """Seconds between attempts to reach the broker."""
 _CLOSED: Final = "The connection to the broker is closed."
-# Celery's visibility timeout: a message that runs longer would be delivered again.
+# Longer than any task of ours.
 _LONGEST: Final = 600
 _MALFORMED: Final = (
     DecodeError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
 )  # fmt: skip
 
 
-def _on_redis() -> bool:
-    return get_settings().broker_url is None
+def _how() -> dict[str, Any]:
+    return {"transport": _TRANSPORT} if get_settings().broker_url is None else {"transport_options": _LISTENING}
 
 
 def refuse(why: str) -> None:
@@ -85,8 +88,32 @@ def _may_last(limits: Any) -> bool:
     return known and all(one is None or (type(one) is int and 0 < one <= _LONGEST) for one in limits)
 
 
+class InHand(virtual.QoS):
+    """The messages that a worker has in hand."""
+
+    def restore_unacked(self) -> Any:
+        """Give them back; those that Redis does not take are left to the sweeps, and not to a file as Kombu would."""
+        lost: Any = super().restore_unacked()
+        if lost:
+            log.warning("messages_lost", count=len(lost))
+        return []
+
+
 class Channel(broker.Channel):
     """Takes messages from Redis, and survives what is none."""
+
+    _caller: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.QoS: Any = InHand
+
+    @contextlib.contextmanager
+    def conn_or_acquire(self, client: Redis | None = None) -> Iterator[Redis]:
+        """A client for one command. Kombu makes one each time, which takes longer than the command."""
+        if client is None and (self._caller is None or self._caller.connection_pool is not self.pool):
+            self._caller = self._create_client()  # type: ignore[attr-defined]
+        yield client or self._caller
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -112,6 +139,16 @@ class Transport(broker.Transport):
 class YardConsumer(Consumer):
     """Hands messages to tasks, and drops what no task can take."""
 
+    _tells_at = 0.0
+
+    def on_send_event_buffered(self) -> Any:
+        """Flower is told of tasks twice a second, or by two dozen events: of each at once costs as much as the task."""
+        now = time.monotonic()
+        # By the time, not by a mark: with its connection a worker loses what it was to do later.
+        if now >= self._tells_at:
+            self._tells_at = now + _TELL_SECONDS
+            self.hub.call_later(_TELL_SECONDS, self._flush_events)  # type: ignore[attr-defined]
+
     def ensure_connected(self, conn: Any) -> Any:
         """A connection, as soon as there can be one: Celery's own pauses grow to half a minute."""
         conn.ensure_connection = partial(conn.ensure_connection, **_PAUSES)
@@ -119,13 +156,11 @@ class YardConsumer(Consumer):
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """The connection from which messages come."""
-        how: dict[str, Any] = {"transport": _TRANSPORT} if _on_redis() else {"transport_options": _LISTENING}
-        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, **how))
+        return self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, **_how()))
 
     def connection_for_write(self, url: Any = None, heartbeat: Any = None) -> Any:
         """The connection on which the worker says how it is."""
-        how = {} if _on_redis() else {"transport_options": _LISTENING}
-        return self.ensure_connected(self.app.connection_for_write(url=url, heartbeat=heartbeat, **how))
+        return self.ensure_connected(self.app.connection_for_write(url=url, heartbeat=heartbeat, **_how()))
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """What is called with each message."""

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from botyard.errors import InputError
 
 _KEY_BYTES = 32
-# Celery's visibility timeout is 600 s: a ticket that runs longer would be delivered again.
+# Celery's hard limit lies above it, and below the ten minutes that a message may ask for.
 _LONGEST_SLICE = 500
 _PLACE = re.compile(r"[\w.\-]+(:\d{1,5})?|[\da-fA-F:.]+(/\d{1,3})?|\[[\da-fA-F:.]+\](:\d{1,5})?")
 # Source: https://core.telegram.org/bots/api#setwebhook
