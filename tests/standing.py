@@ -10,11 +10,15 @@ import psutil
 def standing_still(*pids: int) -> Iterator[None]:
     """Processes and all that they started stand still (SIGSTOP) for the length of the block."""
     leaders = [psutil.Process(pid) for pid in pids]
-    still = [one for leader in leaders for one in (leader, *leader.children(recursive=True))]
-    for process in still:
-        process.suspend()
+    for leader in leaders:
+        leader.suspend()  # before its children are looked for: it starts none any more
+    children = [child for leader in leaders for child in leader.children(recursive=True)]
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a server's children come and go
+            child.suspend()
     try:
         yield
     finally:
-        for process in still:
-            process.resume()
+        for process in (*leaders, *children):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
