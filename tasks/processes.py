@@ -5,7 +5,6 @@ share one loop with one connection pool.
 """
 
 import contextlib
-import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from botyard.delivery.outbox import bots_with_due_rows, revive_forgotten
 from botyard.delivery.slice import SendingSlice
 from botyard.delivery.unanswered import answer_unanswered
 from botyard.errors import InputError
+from botyard.garbage import collect_seldom
 from botyard.hosting import Host
 from botyard.jobs.firing import fire_due
 from botyard.mailbox.clock import Clock, sweep_once
@@ -195,15 +195,14 @@ def worker_process(*, slots: bool = False) -> WorkerProcess:
 
 
 def _before_fork(**_: Any) -> None:
-    """What was imported so far is shared with the children: the collector must not touch, and so copy, its pages."""
+    """What was imported so far is shared with the children: who looks for garbage in its pages would copy them."""
     if get_settings().environment == "development":
         # While code is edited: a child that loads it at its first update would find what cannot run yet, though the
         # others still run what was there before.
         for name in installed_kinds():
             with contextlib.suppress(InputError):
                 find_kind(name)
-    gc.collect()
-    gc.freeze()
+    collect_seldom()
 
 
 def _in_child(**_: Any) -> None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from redis.exceptions import RedisError
 
 from botyard import __version__
+from botyard.garbage import collect_seldom
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
 from botyard.mailbox.server import async_redis, check_server, redis_of
@@ -83,6 +84,7 @@ class Front:
         await asyncio.get_running_loop().run_in_executor(None, check_application_role)
         self._loop = asyncio.get_running_loop()
         self._sync.start()
+        collect_seldom()
         flushing = asyncio.create_task(self._flush())
         try:
             yield
