@@ -96,7 +96,7 @@ async def test_a_script_that_redis_does_not_know_is_told_to_it(
 async def test_one_call_that_fails_fails_alone(async_valkey: "redis.asyncio.Redis") -> None:
     trips = Trips(async_valkey)
     add, fail = trips.script(ADD), trips.script(FAIL)
-    first, second = (asyncio.ensure_future(add(args=(1,))) for _ in range(2))
+    first, second = (add(args=(1,)) for _ in range(2))
     with pytest.raises(ResponseError, match="no way"):
         await fail(args=("way",))
     assert [await first, await second] == [1, 2]
@@ -108,9 +108,9 @@ async def test_one_call_of_several_to_a_script_fails_alone_too(
 ) -> None:
     say = Trips(async_valkey).script(SAY)
     await say(args=("all",))
-    before, after = (asyncio.ensure_future(say(args=("all", "and", b"more"))) for _ in range(2))
-    failing = asyncio.ensure_future(say(args=(word,)))
-    last = asyncio.ensure_future(say(args=("all",)))
+    before, after = (say(args=("all", "and", b"more")) for _ in range(2))
+    failing = say(args=(word,))
+    last = say(args=("all",))
     with pytest.raises(ResponseError, match=error):
         await failing
     assert [(await one)[2][0] for one in (before, after, last)] == [2, 3, 4]
@@ -124,8 +124,7 @@ async def test_no_answer_is_an_answer(async_valkey: "redis.asyncio.Redis") -> No
 
 async def test_who_no_longer_waits_disturbs_nobody(async_valkey: "redis.asyncio.Redis") -> None:
     add = Trips(async_valkey).script(ADD)
-    calls = [asyncio.ensure_future(add(args=(1,))) for _ in range(3)]
-    await asyncio.sleep(0)
+    calls = [add(args=(1,)) for _ in range(3)]
     calls[1].cancel()
     found = await asyncio.gather(*calls, return_exceptions=True)
     assert (found[0], found[2]) == (1, 2)
@@ -142,19 +141,17 @@ async def test_without_redis_everybody_hears_so_and_the_next_trip_goes(unused_tc
 async def test_nothing_is_done_for_who_gave_up_before_it_left(async_valkey: "redis.asyncio.Redis") -> None:
     add = Trips(async_valkey).script(ADD)
     # Behind trips that are under way.
-    trips = [asyncio.ensure_future(add(args=(0,))) for _ in range(2)]
+    trips = [add(args=(0,)) for _ in range(2)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    later = asyncio.ensure_future(add(args=(1000,)))
-    await asyncio.sleep(0)
-    later.cancel()
+    add(args=(1000,)).cancel()
     await asyncio.gather(*trips)
     assert await add(args=(0,)) < 1000
 
 
 async def test_what_redis_cannot_be_told_fails_alone(async_valkey: "redis.asyncio.Redis") -> None:
     add = Trips(async_valkey).script(ADD)
-    first, second = (asyncio.ensure_future(add(args=(1,))) for _ in range(2))
+    first, second = (add(args=(1,)) for _ in range(2))
     with pytest.raises(UnicodeEncodeError):
         await add(args=("\ud800",))
     assert [await first, await second] == [1, 2]

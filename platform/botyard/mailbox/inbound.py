@@ -1,7 +1,9 @@
 """The mailboxes as the webhook and the workers' event loops use them. See docs/mailbox.md."""
 
+import asyncio
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -93,9 +95,28 @@ class Mailboxes:
 
         Nothing: the ticket is retired, leave without ``finish``; unless the slice is ``holding`` other chats.
         """
+        (found,) = await self.take_some(bot, ticket, [token], stamp, queue, holding=holding)
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    async def take_some(
+        self, bot: int, ticket: str, tokens: Sequence[str], stamp: int | None, queue: str, *, holding: bool = False
+    ) -> "list[Held | BaseException | None]":
+        """As many chats as there are tokens, each with its own, in one trip; what failed stands in its place."""
         t = self._times
-        args = (bot, ticket, token, t.lease, t.running, "" if stamp is None else stamp, queue, int(holding))
-        return parse_held(await self._call["take"](args=args))
+        calls = [
+            # What the first finds, the others hold: only the first may retire the ticket.
+            self._call["take"](
+                args=(
+                    bot, ticket, token, t.lease, t.running, "" if stamp is None or place else stamp, queue,
+                    int(holding or place > 0),
+                )
+            )
+            for place, token in enumerate(tokens)
+        ]  # fmt: skip
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        return [one if isinstance(one, BaseException) else parse_held(one) for one in found]
 
     async def done(self, bot: int, held: Held, token: str, *, more: bool, sender: int | None) -> Dropped:
         """The update is resolved in PostgreSQL: drop it.

@@ -9,13 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 from socket import gethostname
 from typing import Final
-from uuid import uuid4
 
 import psutil
 import structlog
 from redis import Redis
 
 from botyard.mailbox import scripts
+from botyard.mailbox.protocol import fresh_id
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ def machine() -> str:
 
 def owner_token() -> str:
     """A new owner token: ``<process>.<random>``. A process is its number and its start: numbers are used again."""
-    return f"{_process(os.getpid())}.{uuid4().hex}"
+    return f"{_process(os.getpid())}.{fresh_id()}"
 
 
 @lru_cache(maxsize=4)

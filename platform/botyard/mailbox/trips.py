@@ -20,7 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from botyard.mailbox.line import AWAY, Line
 
-Call = Callable[..., Awaitable[Any]]
+Call = Callable[..., "asyncio.Future[Any]"]
 
 _UNDER_WAY: Final = 2
 """So many trips at once: what comes meanwhile gathers for the next one."""
@@ -75,19 +75,19 @@ class Trips:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def script(self, source: str) -> Call:
-        """A script, to be called with ``args``; what it returns.
+        """A script, to be called with ``args``; what it returns, to be awaited.
 
-        Raises, when it is called:
+        Raises, when that is awaited:
             RedisError: the script's own, or Redis is away; then it is not known whether it ran.
         """
         script = _each(source)
 
-        async def call(*, args: tuple[Any, ...]) -> Any:
-            return await self._board(script, args).answer
+        def call(*, args: tuple[Any, ...]) -> "asyncio.Future[Any]":
+            return self._board(script, args).answer
 
         return call
 
-    def timed(self, source: str) -> Call:
+    def timed(self, source: str) -> Callable[..., Awaitable[Any]]:
         """The same; what is returned is when the call left, in monotonic seconds, and the script's answer."""
         script = _each(source)
 

@@ -241,13 +241,8 @@ class Slice:
     async def _take(self, count: int, stamp: int | None, *, holding: bool) -> list[_Holding]:
         """As many chats as are ready, up to ``count``, in one trip to Redis."""
         tokens = [owner_token() for _ in range(count)]
-        take = partial(self._host.mailboxes.take, self._telegram_id, self._ticket)
-        # What the first finds, the others hold: only the first may retire the ticket.
-        asked = [
-            take(token, None if place else stamp, self._queue, holding=holding or place > 0)
-            for place, token in enumerate(tokens)
-        ]
-        found = await asyncio.gather(*asked, return_exceptions=True)
+        take = self._host.mailboxes.take_some
+        found = await take(self._telegram_id, self._ticket, tokens, stamp, self._queue, holding=holding)
         held = [_Holding(one, token) for one, token in zip(found, tokens, strict=True) if isinstance(one, Held)]
         if not held and (errors := [one for one in found if isinstance(one, BaseException)]):
             raise errors[0]
