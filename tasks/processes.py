@@ -26,10 +26,11 @@ from botyard.garbage import collect_seldom
 from botyard.hosting import Host
 from botyard.jobs.firing import fire_due
 from botyard.mailbox.clock import Clock, sweep_once
+from botyard.mailbox.duty import Duty
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Renewer
 from botyard.mailbox.owners import Roll
-from botyard.mailbox.protocol import mailbox_entry, times_of
+from botyard.mailbox.protocol import fresh_id, mailbox_entry, times_of
 from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.manager import BotManager
 from botyard.media.store import store_of
@@ -84,22 +85,8 @@ class WorkerProcess:
         self._local = threading.local()
         self._shared_host: Host | None = None
         self._sender: SendingSlice | None = None
-        self._clock = Clock(
-            [
-                (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
-                (_ROLL_SECONDS, self._roll.call),
-                (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
-                (_TELL_SECONDS, activity.tell),
-                (_DAYS_SECONDS, activity.write),
-                (_SQL_SWEEP_SECONDS, self.wake_sleepers),
-                (_FORGOTTEN_SECONDS, revive_forgotten),
-                (_JOBS_SECONDS, lambda: fire_due(self.put)),
-                (_IDLE_SECONDS, self._retire_idle),
-                (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
-            ],
-            self.settings.clock_seconds,
-            passing=DATABASE_TROUBLE,
-        )
+        self._duty = Duty(self.redis, fresh_id())
+        self._clock = self._started_clock()
 
     def process_updates(self, telegram_id: int, ticket: str, stamp: int | None, queue: str) -> None:
         """Work one slice of a bot's updates."""
@@ -153,7 +140,29 @@ class WorkerProcess:
             metrics.flush(self.redis)
             activity.write()
             self._roll.leave()
+            self._duty.leave()
         self.loop.stop()
+
+    def _started_clock(self) -> Clock:
+        return Clock(
+            [
+                (_ROLL_SECONDS, self._roll.call),
+                (_FLUSH_SECONDS, lambda: metrics.flush(self.redis)),
+                (_TELL_SECONDS, activity.tell),
+                (_DAYS_SECONDS, activity.write),
+                (_IDLE_SECONDS, self._retire_idle),
+            ],
+            self.settings.clock_seconds,
+            passing=DATABASE_TROUBLE,
+            shared=[
+                (self.settings.clock_seconds, lambda: sweep_once(self.keeper, self.tickets)),
+                (_SQL_SWEEP_SECONDS, self.wake_sleepers),
+                (_FORGOTTEN_SECONDS, revive_forgotten),
+                (_JOBS_SECONDS, lambda: fire_due(self.put)),
+                (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
+            ],
+            duty=self._duty,
+        )
 
     def _retire_idle(self) -> None:
         """The loops of slots run only while there is work; they let go of what is idle then."""

@@ -177,7 +177,7 @@ def test_forged_ids_change_nothing(worker: Worker, clean: Services) -> None:
     assert rows == before[0]
     # That nobody serves such a bot is noted, so that a sweep brings no ticket for it; adding it takes the note away.
     strangers = {f"by:bot:{number}".encode() for number in (424_242, 2**62, bot.id)}
-    own = {b"by:wait:slow", b"by:wait:outbound", f"by:procs:{machine()}".encode()}
+    own = {b"by:duty", b"by:wait:slow", b"by:wait:outbound", f"by:procs:{machine()}".encode()}
     assert keys - before[1] <= strangers | own
     assert all(worker.redis.hgetall(key) == {b"paused": b"1"} for key in strangers & keys)
     wait_until(lambda: worker.refused("arguments") == 2 * (len(NONSENSE) + 3), 30, "they are counted")
