@@ -1,16 +1,28 @@
 """What every test may ask for. The servers start when the first test asks for them, once per session."""
 
+import gc
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 import redis
 import redis.asyncio
 
+from botyard.garbage import collect_seldom
 from botyard.processing.people import Acquaintances
 from botyard.settings import Settings, get_settings
 from db.acting import act_as
 from tests import services as running
 from tests.services import Services
+
+
+def pytest_configure() -> None:
+    """Half of the time in which tests are read, Python looked for garbage where there is none."""
+    gc.set_threshold(50_000)
+
+
+def pytest_collection_finish() -> None:
+    """What was read stays."""
+    collect_seldom()
 
 
 @pytest.hookimpl(wrapper=True)
