@@ -147,6 +147,18 @@ async def test_an_answer_to_an_inline_query_reaches_who_blocked_the_private_chat
     assert state(yard, row) == ("sent",)
 
 
+async def test_what_waits_for_who_blocks_the_bot_is_dropped_but_for_urgent_answers(
+    yard: Rig, api: FakeApi, bot: ServedBot
+) -> None:
+    api.script = [error(403, "Forbidden: bot was blocked by the user")]
+    params = {"callback_query_id": "1"}
+    answer = add_row(yard.services, bot, lane=0, method="answerCallbackQuery", params=params, due=60)
+    message = add_row(yard.services, bot, "later", due=60)
+    refused = add_row(yard.services, bot, lane=2)
+    await yard.deliver(bot)
+    assert [state(yard, row) for row in (refused, message, answer)] == [("dropped",), ("dropped",), ("queued",)]
+
+
 @pytest.mark.parametrize("words", ["query is too old and response timeout expired or query ID is invalid"])
 async def test_an_answer_that_came_too_late_is_expired_and_no_dead_letter(
     yard: Rig, api: FakeApi, bot: ServedBot, words: str
