@@ -18,7 +18,8 @@ from tests.faults.yard import FaultyYard
 BUG_DRAIN_SECONDS: Final = 10.0
 """With a planted bug much is never answered: nobody waits for it as long as for what comes late."""
 _INTO: Final = 0.25
-"""The part of the load after which the fault begins."""
+"""The part of the load after which the fault begins; of a long one after some seconds."""
+_INTO_SECONDS: Final = 4.0
 _OPEN: Final = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'retry', 'sending')"
 _UNCERTAIN: Final = "SELECT coalesce(sum(uncertain_count), 0) FROM outbox"
 _DEAD: Final = "SELECT count(*) FROM dead_letters"
@@ -90,7 +91,7 @@ def run_row(yard: FaultyYard, bots: Sequence[int], row: Row, seed: int) -> Figur
     load = Load(yard, bots, row.plan, seed)
     scene = Scene(yard, bots, random.Random(seed), load, figures)
     with load:
-        time.sleep(row.plan.seconds * _INTO)  # the fault comes into a load that is under way
+        time.sleep(min(row.plan.seconds * _INTO, _INTO_SECONDS))  # the fault comes into a load that is under way
         try:
             row.strike(scene)
         except AssertionError as error:
