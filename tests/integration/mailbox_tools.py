@@ -25,8 +25,17 @@ def owner(valkey: "redis.Redis", chat: str = CHAT) -> object:
     return valkey.hget(f"by:own:{BOT}", chat)
 
 
+async def take_one(
+    boxes: Mailboxes, bot: int, ticket: str, token: str, stamp: int | None, queue: str, *, holding: bool = False
+) -> Held | None:
+    (found,) = await boxes.take(bot, ticket, [token], stamp, queue, holding=holding)
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
 async def take(boxes: Mailboxes, token: str = ME, ticket: str = "t") -> Held | None:
-    return await boxes.take(BOT, ticket, token, None, "slow")
+    return await take_one(boxes, BOT, ticket, token, None, "slow")
 
 
 async def taken(boxes: Mailboxes, *updates: int, token: str = ME) -> Held:

@@ -10,7 +10,20 @@ from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.protocol import Held, Times
 from tests.factories import until
-from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, TIMES, now, owner, place, score, take, taken
+from tests.integration.mailbox_tools import (
+    BODY,
+    BOT,
+    CHAT,
+    OTHER,
+    TIMES,
+    now,
+    owner,
+    place,
+    score,
+    take,
+    take_one,
+    taken,
+)
 
 
 async def test_an_accepted_update_has_its_place_its_mail_its_seen_bit_and_a_ticket(
@@ -109,8 +122,8 @@ async def test_taking_where_nothing_is_ready_retires_the_ticket_of_a_slice_that_
     assert await take(boxes) is None
     ticket = (await boxes.accept(BOT, CHAT, 1, BODY)).ticket
     assert ticket is not None
-    assert await boxes.take(BOT, ticket.id, "me", None, "slow") is not None
-    assert await boxes.take(BOT, ticket.id, "me", None, "slow", holding=holding) is None
+    assert await take_one(boxes, BOT, ticket.id, "me", None, "slow") is not None
+    assert await take_one(boxes, BOT, ticket.id, "me", None, "slow", holding=holding) is None
     assert valkey.zrange(f"by:tix:{BOT}", 0, -1) == ([ticket.id] if holding else [])
 
 
@@ -266,7 +279,7 @@ async def test_renewing_keeps_the_lease_and_a_living_ticket(
     accepted = await boxes.accept(BOT, CHAT, 1, BODY)
     assert accepted.ticket is not None
     ticket = accepted.ticket.id
-    await boxes.take(BOT, ticket, "me", None, "slow")
+    await take_one(boxes, BOT, ticket, "me", None, "slow")
     valkey.zadd(f"by:chats:{BOT}", {CHAT: now(valkey) + 100})
     valkey.zadd(f"by:tix:{BOT}", {ticket: now(valkey) + 100})
     assert keeper.renew(BOT, CHAT, "me", ticket)

@@ -19,6 +19,7 @@ import redis.asyncio
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.protocol import Held, Ticket, Times, fresh_id
+from tests.integration.mailbox_tools import take_one
 from tests.services import Services
 
 BOTS, CHATS, WORKERS, SLICE, SECONDS = 3, 4, 6, 5, 6.0
@@ -119,7 +120,7 @@ class Run:
         left = SLICE
         while left > 0:
             token = fresh_id()
-            held = await boxes.take(bot, ticket, token, stamp, QUEUE)
+            held = await take_one(boxes, bot, ticket, token, stamp, QUEUE)
             stamp = None
             if held is None:
                 return

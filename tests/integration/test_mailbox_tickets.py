@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.protocol import Held
-from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, now, place, score, take, taken
+from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, now, place, score, take, take_one, taken
 
 
 async def test_a_bot_never_has_more_live_tickets_than_its_share(
@@ -58,7 +58,7 @@ async def test_the_deadline_of_a_ticket_grows_with_the_wait_of_its_queue(
 async def test_the_deadline_remembers_how_long_the_last_ticket_had_waited(
     boxes: Mailboxes, valkey: "redis.Redis"
 ) -> None:
-    await boxes.take(BOT, "t", "me", now(valkey) - 40_000, "slow")
+    await take_one(boxes, BOT, "t", "me", now(valkey) - 40_000, "slow")
     assert 40_000 <= int(valkey.get("by:wait:slow") or 0) < 41_000
     assert 590 < valkey.ttl("by:wait:slow") <= 600
     ticket = (await boxes.accept(BOT, CHAT, 1, BODY)).ticket

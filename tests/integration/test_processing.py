@@ -12,6 +12,7 @@ from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket, fresh_id
 from botyard.settings import Settings
 from tests.factories import make_bot, message, payloads, until
 from tests.integration import kinds
+from tests.integration.mailbox_tools import take_one
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
@@ -238,7 +239,7 @@ async def test_an_update_whose_process_died_at_each_start_is_buried_without_anot
     bot = make_bot(kind=KINDS + "echo")
     await yard.give(bot, message(1, "deadly", chat_id=5), message(2, "after", chat_id=5))
     for _ in range(3):
-        held = await yard.boxes.take(bot.telegram_id, "t", fresh_id(), None, "slow")
+        held = await take_one(yard.boxes, bot.telegram_id, "t", fresh_id(), None, "slow")
         assert held is not None
         yard.redis.zadd(f"by:chats:{bot.telegram_id}", {held.chat: 0})  # it died; its lease has passed
     await yard.settle(sending=False)
@@ -253,7 +254,7 @@ async def test_a_suspect_runs_alone(clean: Services, settings: Settings) -> None
         bot = make_bot(kind=KINDS + "held_up")
         yard.redis.hset(f"by:bot:{bot.telegram_id}", "queue", "updates")  # a suspect of a slow one is lent
         await yard.give(bot, message(1, chat_id=1))
-        held = await yard.boxes.take(bot.telegram_id, "t", fresh_id(), None, "slow")
+        held = await take_one(yard.boxes, bot.telegram_id, "t", fresh_id(), None, "slow")
         assert held is not None
         await yard.give(bot, message(2, chat_id=2))
         working = asyncio.create_task(yard.settle(sending=False))

@@ -11,6 +11,7 @@ from botyard.mailbox.protocol import APART, PROCESS_UPDATES, Ticket, fresh_id
 from botyard.settings import Settings
 from tests.factories import TELEGRAM_ID, make_bot, message, until
 from tests.integration import kinds
+from tests.integration.mailbox_tools import take_one
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
@@ -24,7 +25,7 @@ async def crashed(yard: Rig, *chats: int, kind: str = "echo", telegram_id: int =
     for chat in chats:
         await yard.give(bot, message(chat * 10, chat_id=chat), message(chat * 10 + 1, chat_id=chat))
     for _ in chats:
-        assert await yard.boxes.take(bot.telegram_id, "t", fresh_id(), None, "slow") is not None
+        assert await take_one(yard.boxes, bot.telegram_id, "t", fresh_id(), None, "slow") is not None
     yard.redis.delete(f"by:own:{bot.telegram_id}", f"by:tix:{bot.telegram_id}")
     wait_since(yard, bot, *chats)
     return bot
@@ -145,7 +146,7 @@ async def test_what_ends_its_process_apart_is_sent_there_again_until_it_is_a_dea
     for _ in range(2):
         assert await next_queue(yard) == "slow"
         # A child takes it and dies.
-        assert await yard.boxes.take(bot.telegram_id, "t", fresh_id(), None, "maintenance") is not None
+        assert await take_one(yard.boxes, bot.telegram_id, "t", fresh_id(), None, "maintenance") is not None
         yard.redis.delete(APART, f"by:own:{bot.telegram_id}")
         wait_since(yard, bot, 5)
     await yard.settle(sending=False)

@@ -42,14 +42,14 @@ async def test_a_slice_takes_no_more_than_it_may(clean: Services, settings: Sett
     async with rig(clean, settings, **limit) as yard:
         await give_chats(yard, 20)
         at_once: list[int] = []
-        take = yard.boxes.take_some
+        take = yard.boxes.take
 
         async def counted(bot: int, *args: Any, **options: Any) -> list[Held | BaseException | None]:
             found = await take(bot, *args, **options)
             at_once.append(yard.redis.hlen(f"by:own:{bot}"))
             return found
 
-        yard.boxes.take_some = counted  # type: ignore[method-assign]
+        yard.boxes.take = counted  # type: ignore[method-assign]
         await yard.work(yard.tickets.sent[0])
         assert max(at_once) <= 4
         done = yard.services.superuser("SELECT count(*) FROM inbox")[0][0]
@@ -58,7 +58,7 @@ async def test_a_slice_takes_no_more_than_it_may(clean: Services, settings: Sett
 
 async def test_what_was_taken_is_served_although_another_take_failed(yard: Rig) -> None:
     await give_chats(yard, 8)
-    take, asked = yard.boxes.take_some, 0
+    take, asked = yard.boxes.take, 0
 
     async def third_fails(
         bot: int, ticket: str, tokens: list[str], *args: Any, **options: Any
@@ -70,7 +70,7 @@ async def test_what_was_taken_is_served_although_another_take_failed(yard: Rig) 
         found = await take(bot, ticket, tokens[:place] + tokens[place + 1 :], *args, **options)
         return [*found[:place], RedisConnectionError("away"), *found[place:]]
 
-    yard.boxes.take_some = third_fails  # type: ignore[assignment, method-assign]
+    yard.boxes.take = third_fails  # type: ignore[assignment, method-assign]
     with capture_logs() as lines:
         await yard.settle(sending=False)
     assert sorted(kinds.STARTS) == list(range(1, 9))

@@ -89,21 +89,13 @@ class Mailboxes:
         await self._redis.hset(f"by:bot:{bot}", f"alias:{old}", new)
 
     async def take(
-        self, bot: int, ticket: str, token: str, stamp: int | None, queue: str, *, holding: bool = False
-    ) -> Held | None:
-        """Lease the chat that has waited longest.
-
-        Nothing: the ticket is retired, leave without ``finish``; unless the slice is ``holding`` other chats.
-        """
-        (found,) = await self.take_some(bot, ticket, [token], stamp, queue, holding=holding)
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    async def take_some(
         self, bot: int, ticket: str, tokens: Sequence[str], stamp: int | None, queue: str, *, holding: bool = False
     ) -> "list[Held | BaseException | None]":
-        """As many chats as there are tokens, each with its own, in one trip; what failed stands in its place."""
+        """Lease the chats that have waited longest, as many as there are tokens, in one trip.
+
+        What failed stands in its place. Nothing in the first place: the ticket is retired, leave without ``finish``;
+        unless the slice is ``holding`` other chats.
+        """
         t = self._times
         calls = [
             # What the first finds, the others hold: only the first may retire the ticket.

@@ -241,7 +241,7 @@ class Slice:
     async def _take(self, count: int, stamp: int | None, *, holding: bool) -> list[_Holding]:
         """As many chats as are ready, up to ``count``, in one trip to Redis."""
         tokens = [owner_token() for _ in range(count)]
-        take = self._host.mailboxes.take_some
+        take = self._host.mailboxes.take
         found = await take(self._telegram_id, self._ticket, tokens, stamp, self._queue, holding=holding)
         held = [_Holding(one, token) for one, token in zip(found, tokens, strict=True) if isinstance(one, Held)]
         if not held and (errors := [one for one in found if isinstance(one, BaseException)]):
