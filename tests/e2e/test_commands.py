@@ -318,7 +318,8 @@ def test_logs_are_shown_in_one_order_filtered_and_followed(fragile: Home) -> Non
 
 def test_followed_logs_show_what_is_written_later(fragile: Home, tmp_path: Path) -> None:
     shown = tmp_path / "shown"
-    command = [sys.executable, "-m", "botyard.cli", "logs", "--follow", "--lines", "0"]
+    # Whoever runs the tests in the background has them ignore Ctrl-C, and all that they start.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "botyard.cli", "logs", "--follow", "--lines", "0"]
     with shown.open("wb") as output:
         following = subprocess.Popen(command, env=fragile.run.environment, stdout=output)
         try:
