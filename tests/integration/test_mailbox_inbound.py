@@ -127,6 +127,16 @@ async def test_taking_where_nothing_is_ready_retires_the_ticket_of_a_slice_that_
     assert valkey.zrange(f"by:tix:{BOT}", 0, -1) == ([ticket.id] if holding else [])
 
 
+async def test_who_asks_for_more_than_is_ready_keeps_the_ticket_for_what_was(
+    boxes: Mailboxes, valkey: "redis.Redis"
+) -> None:
+    ticket = (await boxes.accept(BOT, CHAT, 1, BODY)).ticket
+    assert ticket is not None
+    found = await boxes.take(BOT, ticket.id, ["a", "b", "c"], None, "slow")
+    assert [isinstance(one, Held) for one in found] == [True, False, False]
+    assert valkey.zrange(f"by:tix:{BOT}", 0, -1) == [ticket.id]
+
+
 async def test_taking_removes_a_place_without_mail_which_a_dying_script_may_leave(
     boxes: Mailboxes, valkey: "redis.Redis"
 ) -> None:
