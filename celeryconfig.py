@@ -21,7 +21,8 @@ _on_rabbitmq = {
 }
 _on_redis = {
     # Nobody notes in Redis which messages are in a worker's hands, to bring them again minutes later: each message
-    # would cost two writes, which a full Redis refuses. What is lost with its worker the sweeps make good in seconds.
+    # would cost two writes, which a full Redis refuses. What is lost with its worker is made good: tickets by the
+    # sweeps within seconds, all else by what beat looks for, within a quarter of an hour at most.
     "ack_emulation": False,
     # No socket waits without end.
     "socket_timeout": 20,

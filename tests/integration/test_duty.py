@@ -43,11 +43,12 @@ def test_without_redis_nobody_is_on_duty(unused_tcp_port: int) -> None:
         assert not Duty(nobody, "a").ours()
 
 
-def test_what_fails_at_one_is_done_by_another(raw_valkey: "redis.Redis") -> None:
+@pytest.mark.parametrize("trouble", [redis.ConnectionError("no way from here"), ValueError("a mistake of ours")])
+def test_what_fails_at_one_is_done_by_another(raw_valkey: "redis.Redis", trouble: Exception) -> None:
     done: list[str] = []
 
     def parted() -> None:
-        raise redis.ConnectionError("no way from here")
+        raise trouble
 
     clocks = [
         Clock([(_TICK, lambda: None)], _TICK, shared=[(_TICK, job)], duty=Duty(raw_valkey, name))

@@ -89,6 +89,7 @@ class Clock:
         except Exception:
             # The edge of a thread: if it ended here, nothing of this process would ever become due again.
             log.exception("clock_job_failed", job=name)
+            self._let_others_try(job)
         else:
             if job in self._failing:
                 self._failing.discard(job)
