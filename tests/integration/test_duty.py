@@ -50,9 +50,11 @@ def test_what_fails_at_one_is_done_by_another(raw_valkey: "redis.Redis", trouble
     def parted() -> None:
         raise trouble
 
+    first = Duty(raw_valkey, "a")
+    assert first.ours()
     clocks = [
-        Clock([(_TICK, lambda: None)], _TICK, shared=[(_TICK, job)], duty=Duty(raw_valkey, name))
-        for name, job in (("a", parted), ("b", lambda: done.append("b")))
+        Clock([], _TICK, shared=[(_TICK, job)], duty=duty)
+        for duty, job in ((first, parted), (Duty(raw_valkey, "b"), lambda: done.append("b")))
     ]
     try:
         wait_until(lambda: len(done) > 3, 10, "the other one does it")

@@ -80,7 +80,7 @@ def test_it_is_what_it_stands_for_from_either_side(message: Message, whole: Mess
 def test_what_is_set_before_the_first_look_stays(message: Message, whole: Message) -> None:
     leave_unguarded()
     message.text = "other"
-    assert (message.text, message.chat) == ("other", whole.chat)
+    assert (message.chat, message.text) == (whole.chat, "other")
     message.text = "another"
     assert message.text == "another"
 

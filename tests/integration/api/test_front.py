@@ -1,14 +1,22 @@
 """The web process as a whole: what it remembers is forgotten when another process tells of a change."""
 
+import gc
 from hashlib import sha256
 
 import orjson
 import redis
 from starlette.testclient import TestClient
 
+from botyard.web.front import build_app
 from tests.e2e.yard import wait_until
 from tests.factories import SECRET, TELEGRAM_ID, make_bot, message
 from tests.services import Services
+
+
+def test_it_looks_for_garbage_seldom(clean: Services) -> None:  # noqa: ARG001 - the process finds it in the environment
+    gc.set_threshold(700)
+    with TestClient(build_app()):
+        assert gc.get_threshold()[0] == 20_000
 
 
 def test_a_door_that_changed_is_looked_up_again_at_once(
