@@ -34,7 +34,8 @@ SWEPT: Final = f"""left_over AS MATERIALIZED (
            SELECT w.id FROM outbox w WHERE w.bot_id = l.bot_id AND w.chat_key = l.chat_key AND w.lane > 0
               AND w.state IN {OPEN})) AS id, l.unreachable_reason AS why FROM lost l
 ), swept AS (
-  UPDATE outbox o SET state = 'dropped', error = left_over.why, resolved_at = now() FROM left_over
-   WHERE o.id = left_over.id AND {BY_ID.format("o")}
+  UPDATE outbox o SET state = 'dropped', error = (SELECT why FROM left_over WHERE left_over.id = o.id),
+         resolved_at = now()
+   WHERE o.id = ANY(ARRAY(SELECT id FROM left_over)) AND {BY_ID.format("o")}
 )"""  # noqa: S608 - joined from constants
 """What waits for the chats ``lost``, where nobody hears the bot, is not sent; urgent answers are no messages."""
