@@ -28,10 +28,8 @@ def owner(valkey: "redis.Redis", chat: str = CHAT) -> object:
 async def take_one(
     boxes: Mailboxes, bot: int, ticket: str, token: str, stamp: int | None, queue: str, *, holding: bool = False
 ) -> Held | None:
-    (found,) = await boxes.take(bot, ticket, [token], stamp, queue, holding=holding)
-    if isinstance(found, BaseException):
-        raise found
-    return found
+    found = await boxes.take(bot, ticket, [token], stamp, queue, holding=holding)
+    return found[0] if found else None
 
 
 async def take(boxes: Mailboxes, token: str = ME, ticket: str = "t") -> Held | None:

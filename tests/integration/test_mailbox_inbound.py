@@ -132,9 +132,24 @@ async def test_who_asks_for_more_than_is_ready_keeps_the_ticket_for_what_was(
 ) -> None:
     ticket = (await boxes.accept(BOT, CHAT, 1, BODY)).ticket
     assert ticket is not None
+    await boxes.accept(BOT, OTHER, 2, BODY)
     found = await boxes.take(BOT, ticket.id, ["a", "b", "c"], None, "slow")
-    assert [isinstance(one, Held) for one in found] == [True, False, False]
-    assert valkey.zrange(f"by:tix:{BOT}", 0, -1) == [ticket.id]
+    assert [(one.chat, one.update_id, one.attempt) for one in found] == [(CHAT, 1, 1), (OTHER, 2, 1)]
+    assert [owner(valkey, chat) for chat in (CHAT, OTHER)] == ["a", "b"]
+    assert ticket.id in valkey.zrange(f"by:tix:{BOT}", 0, -1)
+
+
+async def test_of_more_than_was_asked_for_those_are_taken_that_have_waited_longest(
+    boxes: Mailboxes, valkey: "redis.Redis"
+) -> None:
+    valkey.zadd(f"by:chats:{BOT}", {"empty": 1})
+    for number, chat in enumerate("abc"):
+        await boxes.accept(BOT, chat, number, BODY)
+        valkey.zadd(f"by:chats:{BOT}", {chat: 100 - number})
+    found = await boxes.take(BOT, "t", ["x", "y"], None, "slow")
+    assert [one.chat for one in found] == ["c", "b"]
+    assert valkey.zscore(f"by:chats:{BOT}", "empty") is None
+    assert valkey.zscore("by:bots", BOT) == valkey.zscore(f"by:chats:{BOT}", "a") == 100
 
 
 async def test_taking_removes_a_place_without_mail_which_a_dying_script_may_leave(

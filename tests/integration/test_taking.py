@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from structlog.testing import capture_logs
 
 from botyard.mailbox.protocol import Held
 from botyard.settings import Settings
 from tests.factories import make_bot, message
-from tests.integration import kinds
 from tests.integration.rig import Rig, rig
 from tests.services import Services
 
@@ -44,7 +42,7 @@ async def test_a_slice_takes_no_more_than_it_may(clean: Services, settings: Sett
         at_once: list[int] = []
         take = yard.boxes.take
 
-        async def counted(bot: int, *args: Any, **options: Any) -> list[Held | BaseException | None]:
+        async def counted(bot: int, *args: Any, **options: Any) -> list[Held]:
             found = await take(bot, *args, **options)
             at_once.append(yard.redis.hlen(f"by:own:{bot}"))
             return found
@@ -54,27 +52,6 @@ async def test_a_slice_takes_no_more_than_it_may(clean: Services, settings: Sett
         assert max(at_once) <= 4
         done = yard.services.superuser("SELECT count(*) FROM inbox")[0][0]
         assert done == (4 if "slice_updates" in limit else 20)
-
-
-async def test_what_was_taken_is_served_although_another_take_failed(yard: Rig) -> None:
-    await give_chats(yard, 8)
-    take, asked = yard.boxes.take, 0
-
-    async def third_fails(
-        bot: int, ticket: str, tokens: list[str], *args: Any, **options: Any
-    ) -> list[Held | BaseException | None]:
-        nonlocal asked
-        place, asked = 2 - asked, asked + len(tokens)
-        if not 0 <= place < len(tokens):
-            return await take(bot, ticket, tokens, *args, **options)
-        found = await take(bot, ticket, tokens[:place] + tokens[place + 1 :], *args, **options)
-        return [*found[:place], RedisConnectionError("away"), *found[place:]]
-
-    yard.boxes.take = third_fails  # type: ignore[assignment, method-assign]
-    with capture_logs() as lines:
-        await yard.settle(sending=False)
-    assert sorted(kinds.STARTS) == list(range(1, 9))
-    assert not [line for line in lines if line["event"] == "update_suspect"], "nothing was held by nobody"
 
 
 async def test_a_slice_ends_with_the_trouble_of_chats_that_it_cannot_let_go(yard: Rig) -> None:

@@ -1,6 +1,5 @@
 """The mailboxes as the webhook and the workers' event loops use them. See docs/mailbox.md."""
 
-import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -90,25 +89,15 @@ class Mailboxes:
 
     async def take(
         self, bot: int, ticket: str, tokens: Sequence[str], stamp: int | None, queue: str, *, holding: bool = False
-    ) -> "list[Held | BaseException | None]":
-        """Lease the chats that have waited longest, as many as there are tokens, in one trip.
+    ) -> list[Held]:
+        """Lease the chats that have waited longest, at most as many as there are tokens, by these in their order.
 
-        What failed stands in its place. Nothing in the first place: the ticket is retired, leave without ``finish``;
-        unless the slice is ``holding`` other chats.
+        None: the ticket is retired, leave without ``finish``; unless the slice is ``holding`` other chats.
         """
         t = self._times
-        calls = [
-            # What the first finds, the others hold: only the first may retire the ticket.
-            self._call["take"](
-                args=(
-                    bot, ticket, token, t.lease, t.running, "" if stamp is None or place else stamp, queue,
-                    int(holding or place > 0),
-                )
-            )
-            for place, token in enumerate(tokens)
-        ]  # fmt: skip
-        found = await asyncio.gather(*calls, return_exceptions=True)
-        return [one if isinstance(one, BaseException) else parse_held(one) for one in found]
+        given = "" if stamp is None else stamp
+        found = await self._call["take"](args=(bot, ticket, t.lease, t.running, given, queue, int(holding), *tokens))
+        return [parse_held(one) for one in found]
 
     async def done(self, bot: int, held: Held, token: str, *, more: bool, sender: int | None) -> Dropped:
         """The update is resolved in PostgreSQL: drop it.
@@ -125,7 +114,7 @@ class Mailboxes:
         args = (bot, held.chat, token, held.update_id, t.lease, int(more), wake, t.queued, fresh_id())
         verdict, following, woken = await self._call["done"](args=args)
         ticket = parse_ticket(DELIVER, sender, woken) if sender is not None else None
-        return Dropped(verdict.decode(), parse_held(following), ticket)
+        return Dropped(verdict.decode(), parse_held(following) if following else None, ticket)
 
     async def fail(self, bot: int, held: Held, token: str, delay: float, *, counted: bool) -> bool:
         """Park the chat for ``delay`` seconds; false when the lease was lost.

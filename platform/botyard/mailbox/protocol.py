@@ -83,9 +83,7 @@ def parse_ticket(task: TaskName, bot: int, raw: Any) -> Ticket | None:
     return Ticket(task, bot, raw[0].decode(), int(raw[1]), raw[2].decode(), int(raw[3]))
 
 
-def parse_held(raw: Any) -> Held | None:
-    """What a script returned as ``{chat, entry, attempt, suspect}``, or nothing."""
-    if not raw:
-        return None
+def parse_held(raw: Any) -> Held:
+    """What a script returned as ``{chat, entry, attempt, suspect}``."""
     update_id, _, body = raw[1].partition(b" ")
     return Held(raw[0].decode(), int(update_id), body, int(raw[2]), bool(raw[3]))

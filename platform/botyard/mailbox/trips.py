@@ -28,8 +28,10 @@ _PATIENCE_SECONDS: Final = 5.0
 _MOST: Final = 64
 """Calls of one trip: others wait for Redis as long as they take, and a call may carry a megabyte."""
 
+_UNTIL_HERE: Final = "-- Until here for all calls of a trip, from here for each.\n"
 # Each call hears its own answer, an error too, as if it had come alone: what fails neither undoes nor hinders another.
 _EACH = """{flags}
+{shared}
 local function call(ARGV)
 {script}
 end
@@ -186,7 +188,8 @@ def _call(script: _Script, passengers: list[_Passenger]) -> tuple[Any, ...]:
 
 def _each(source: str) -> _Script:
     flags, _, script = source.partition("\n") if source.startswith("#!") else ("#!lua", "", source)
-    text = _EACH.format(flags=flags, script=script)
+    *shared, script = script.split(_UNTIL_HERE)
+    text = _EACH.format(flags=flags, shared="".join(shared), script=script)
     return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

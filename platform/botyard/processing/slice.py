@@ -243,10 +243,7 @@ class Slice:
         tokens = [owner_token() for _ in range(count)]
         take = self._host.mailboxes.take
         found = await take(self._telegram_id, self._ticket, tokens, stamp, self._queue, holding=holding)
-        held = [_Holding(one, token) for one, token in zip(found, tokens, strict=True) if isinstance(one, Held)]
-        if not held and (errors := [one for one in found if isinstance(one, BaseException)]):
-            raise errors[0]
-        return held
+        return [_Holding(one, token) for one, token in zip(found, tokens, strict=False)]
 
     async def _serve(self, bot: ServedBot, resolver: Resolver, holding: _Holding) -> None:
         """One chat, update after update, until it is empty, parked, released or lost."""

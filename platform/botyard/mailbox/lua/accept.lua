@@ -14,5 +14,6 @@ redis.call('SETBIT', seen, id % 65536, 1)
 redis.call('EXPIRE', seen, 172800)
 local held = redis.call('HINCRBY', 'by:bot:' .. bot, 'held', 1)
 if absent == 0 then return {held, false} end
-index(bot)
+-- What becomes due now is due no later than anything else: its index need not be asked.
+redis.call('ZADD', 'by:bots', 'LT', now, bot)
 return {held, issue(bot, share, queued, ticket)}

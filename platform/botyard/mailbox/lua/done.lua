@@ -12,6 +12,10 @@ end
 -- Inside this script, so that whoever finds the duplicate after a crash wakes the sender again.
 local woken = sender ~= '' and wake(sender, queued, ticket)
 if not entry then free(bot, chat); return {'empty', false, woken} end
-if more == '1' then return {'next', hand(bot, chat, entry, lease), woken} end
+if more == '1' then
+  local following = hand(bot, chat, entry, lease)
+  index(bot)
+  return {'next', following, woken}
+end
 free(bot, chat, now)
 return {'released', false, woken}

@@ -22,9 +22,12 @@ local function lifetime(queue, queued)
   return math.min(math.max(tonumber(queued), 2 * wait), 600000)
 end
 
-local function add_ticket(live, cap, queue, queued, id)
+local function has_enough(live, cap)
+  return redis.call('ZCOUNT', live, '(' .. now, '+inf') >= cap
+end
+
+local function add_ticket(live, queue, queued, id)
   redis.call('ZREMRANGEBYSCORE', live, '-inf', now)
-  if redis.call('ZCARD', live) >= cap then return false end
   local lasts = lifetime(queue, queued)
   redis.call('ZADD', live, now + lasts, id)
   redis.call('PEXPIRE', live, 3600000)
@@ -32,31 +35,32 @@ local function add_ticket(live, cap, queue, queued, id)
 end
 
 -- The only birth of a ticket for a bot's updates. The caller sends the Celery message. One bot at a time may work apart
--- for a while, in another queue than its own.
+-- for a while, in another queue than its own. Where much is to be done there are enough: that is asked first.
 local function issue(bot, share, queued, id)
-  local bot_is = redis.call('HMGET', 'by:bot:' .. bot, 'queue', 'share', 'paused')
-  if bot_is[3] == '1' then return false end
+  local bot_is, live = redis.call('HMGET', 'by:bot:' .. bot, 'queue', 'share', 'paused'), 'by:tix:' .. bot
+  if bot_is[3] == '1' or has_enough(live, tonumber(bot_is[2] or share)) then return false end
   local head = redis.call('ZRANGE', 'by:chats:' .. bot, 0, 0, 'WITHSCORES')
   if not head[1] or tonumber(head[2]) > now then return false end
   local queue = redis.call('GET', 'by:apart') == bot and 'maintenance' or bot_is[1] or 'slow'
-  return add_ticket('by:tix:' .. bot, tonumber(bot_is[2] or share), queue, queued, id)
+  return add_ticket(live, queue, queued, id)
 end
 
 -- The only birth of a ticket for a bot's sends: one at a time.
 local function issue_send(bot, queued, id)
   local score = redis.call('ZSCORE', 'by:send', bot)
-  if not score or tonumber(score) > now then return false end
-  return add_ticket('by:tix:send:' .. bot, 1, 'outbound', queued, id)
+  local live = 'by:tix:send:' .. bot
+  if not score or tonumber(score) > now or has_enough(live, 1) then return false end
+  return add_ticket(live, 'outbound', queued, id)
 end
 
 -- Give the head of a chat to its owner: lease it and count the start. The mark "r" beside the count says that the
--- last start ended with an answer, so that only a start which never came back makes its update a suspect.
+-- last start ended with an answer, so that only a start which never came back makes its update a suspect. The caller
+-- says so to the index.
 local function hand(bot, chat, entry, lease)
   redis.call('ZADD', 'by:chats:' .. bot, now + lease, chat)
   local id = id_of(entry)
   local attempt = redis.call('HINCRBY', 'by:try:' .. bot, id, 1)
   local answered = attempt > 1 and redis.call('HDEL', 'by:try:' .. bot, id .. 'r') or 1
-  index(bot)
   return {chat, entry, attempt, 1 - answered}
 end
 
@@ -72,3 +76,4 @@ local function wake(bot, queued, id)
   if redis.call('HEXISTS', 'by:send:own', bot) == 0 then redis.call('ZADD', 'by:send', now, bot) end
   return issue_send(bot, queued, id)
 end
+-- Until here for all calls of a trip, from here for each.
