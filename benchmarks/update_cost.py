@@ -30,6 +30,7 @@ from botyard.processing.preparing import Preparer
 from botyard.processing.resolving import Resolver
 from botyard.settings import get_settings
 from botyard.sync import get_sync
+from db.prepared import Statements
 from tests.factories import TOKEN, held, make_bot, message
 from tests.services import Services, start
 
@@ -108,17 +109,17 @@ async def _resolver(bot: ServedBot, host: Host, telegram_id: int) -> Resolver:
     settings = get_settings()
     application = await host.application(bot)
     loads: Batcher[Any, Any] = Batcher(
-        lambda wanted: store.load(bot, telegram_id, wanted), host.database, settings.slice_chats
+        lambda wanted: store.load(host.statements, bot, telegram_id, wanted), settings.slice_chats
     )
     commits: Batcher[Any, Any] = Batcher(
-        lambda batch: store.commit(bot, telegram_id, batch), host.database, settings.slice_chats
+        lambda batch: store.commit(host.statements, bot, telegram_id, batch), settings.slice_chats
     )
 
     async def wake() -> None:
         """Nothing is sent."""
 
-    preparer = Preparer(bot, telegram_id, application, loads, host.database, settings.max_attempts)
-    early = EarlySends(bot, telegram_id, host.database, wake)
+    preparer = Preparer(bot, telegram_id, application, loads, host.statements, host.database, settings.max_attempts)
+    early = EarlySends(bot, telegram_id, host.statements, wake)
 
     async def follow(_: str, __: str) -> None:
         """No group moves."""
@@ -135,7 +136,8 @@ async def measure(services: Services) -> dict[str, float]:
     bot = make_bot(kind="benchmarks.update_cost:kind")
     found: dict[str, list[float]] = {"plain": [], "one": [], "many": []}
     with ThreadPoolExecutor(4) as database:
-        host = Host(get_settings(), database, BotManager(get_sync(), Redis.from_url(services.redis_url)))
+        manager = BotManager(get_sync(), Redis.from_url(services.redis_url))
+        host = Host(get_settings(), Statements(asyncio.get_running_loop(), 4), database, manager)
         resolver = await _resolver(bot, host, bot.telegram_id)
         for turn in range(ROUNDS + 1):
             some = updates(1 + turn * 10 * UPDATES)

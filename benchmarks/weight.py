@@ -19,6 +19,7 @@ from botyard.hosting import Host
 from botyard.manager import BotManager
 from botyard.settings import get_settings
 from botyard.sync import get_sync
+from db.prepared import Statements
 
 QUICK: Final = {"BOT_IDLE_SECONDS": "0.01", "HANDLER_TIMEOUT_SECONDS": "0.05", "SLICE_SECONDS": "0.05"}
 _FIRST: Final = 50
@@ -47,7 +48,8 @@ async def weigh(first: int, counts: list[int]) -> dict[int, float]:
     with ThreadPoolExecutor(2) as database, Redis.from_url(settings.require("redis_url")) as redis:
         manager = BotManager(get_sync(), redis)
         get_sync().start()
-        host = Host(settings, database, manager)
+        statements = Statements(asyncio.get_running_loop(), 2)
+        host = Host(settings, statements, database, manager)
         await _serve(host, first, first + _FIRST)
         begun, served = _kib(), _FIRST
         for count in counts:

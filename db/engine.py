@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, cast
 
 import psycopg2
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import cursor
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -34,19 +34,19 @@ _OPTIONS: dict[Role, str] = {
     "application": _LIMITS, "statements": _LIMITS + _PLANS, "system": _LIMITS, "owner": "",
 }  # fmt: skip
 
+_CONNECT: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "application_name": "botyard",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
 DATABASE_TROUBLE: Final = (psycopg2.Error, DBAPIError, PoolTimeout)
 """What a database raises that is away, busy or broken."""
 
 _made: list[Engine] = []
-
-
-class YardConnection(connection):
-    """A connection that knows which statements it has prepared (`db.prepared`)."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.prepared: dict[str, float] = {}
-        """When each was planned, monotonic seconds."""
 
 
 @lru_cache(maxsize=4)
@@ -55,7 +55,8 @@ def get_engine(role: Role) -> Engine:
 
     ``application`` is subject to row-level security: say whose rows are meant with
     ``set_config('app.tenant', …, true)`` in each transaction. ``statements`` is the same role in autocommit mode, for
-    statements that are a whole transaction in one round trip. ``system`` sees every customer.
+    statements that are a whole transaction in one round trip; those of every update have connections of their own
+    (`db.prepared`). ``system`` sees every customer.
 
     Raises:
         InputError: the role's address is not set.
@@ -75,16 +76,7 @@ def get_engine(role: Role) -> Engine:
         # One round trip more, but not on the path of every update, where a broken connection is handled.
         pool_pre_ping=role != "statements",
         pool_recycle=1800,
-        connect_args={
-            "connect_timeout": 5,
-            "application_name": "botyard",
-            "options": _OPTIONS[role],
-            "connection_factory": YardConnection,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,
-        },
+        connect_args=_CONNECT | {"options": _OPTIONS[role]},
     )
     _made.append(engine)
     return engine
@@ -99,12 +91,18 @@ def get_sessions(role: Role) -> sessionmaker[YardSession]:
     return sessionmaker(get_engine(role), class_=YardSession, expire_on_commit=False)
 
 
+def connect_arguments(role: Role) -> dict[str, Any]:
+    """What the driver is told for a connection of this role that is not the engine's."""
+    engine = get_engine(role)
+    _, address = engine.dialect.create_connect_args(engine.url)
+    return {**address, **_CONNECT, "options": _OPTIONS[role]}
+
+
 @contextmanager
 def one_statement() -> Iterator[cursor]:
     """A driver's cursor for statements that are a whole transaction in one round trip.
 
-    The driver and not SQLAlchemy's connection: on the path of every update its bookkeeping costs more than the
-    statement's own Python.
+    The driver and not SQLAlchemy's connection: its bookkeeping costs more than the statement's own Python.
     """
     pooled = get_engine("statements").raw_connection()
     try:

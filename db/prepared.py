@@ -5,21 +5,20 @@ protocol, so they are prepared in SQL: ``PREPARE``, and then ``EXECUTE`` as ofte
 round trip.
 """
 
+import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
+import psycopg2
 import psycopg2.errors
 import structlog
-from psycopg2.extensions import cursor
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from db.engine import one_statement
-
-if TYPE_CHECKING:
-    from db.engine import YardConnection
+from db.line import Line, Rows
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +26,8 @@ _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 _PLAN_SECONDS: Final = 1.0
 """A plan is for tables as large as they were. They grow, and PostgreSQL itself looks again after a minute only."""
 _TENANT: Final = "SELECT set_config('app.tenant', %(tenant)s, true);"
+_WAIT_SECONDS: Final = 5.0
+_RECYCLE_SECONDS: Final = 1800.0
 
 
 class Prepared:
@@ -50,54 +51,106 @@ class Prepared:
         self.execute = f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in self.parameters)})"
 
 
-class _Way:
-    """How statements are sent: prepared, unless something stands between us and PostgreSQL that forgets them."""
-
-    plain = False
-
-
-def execute(parameters: Mapping[str, Any], *statements: Prepared) -> list[tuple[Any, ...]]:
-    """Run statements as one transaction in one round trip, as the customer ``tenant``; the rows of the last one.
+class Statements:
+    """Connections on which prepared statements run; any event loop may ask.
 
     Args:
-        parameters: of all of them, by name.
-        statements: in their order.
-
-    Raises:
-        psycopg2.Error: nothing was changed, or the connection was lost.
+        loop: waits for PostgreSQL.
+        size: connections at most.
     """
-    with one_statement() as used:
-        if not _Way.plain:
-            for _ in range(2):
-                try:
-                    return _run_prepared(used, parameters, statements)
-                except psycopg2.errors.InvalidSqlStatementName:
-                    # Somebody has reset the connection, or it is a pooler's and leads elsewhere now.
-                    _prepared(used).clear()
-            _Way.plain = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
+        self._loop = loop
+        self._room = asyncio.Semaphore(size)
+        self._idle: list[Line] = []
+        self._plain = False
+        """Something stands between us and PostgreSQL that forgets what is prepared: statements are sent whole."""
+
+    async def execute(self, parameters: Mapping[str, Any], *statements: Prepared) -> Rows:
+        """Run statements as one transaction in one round trip, as the customer ``tenant``; the rows of the last one.
+
+        Args:
+            parameters: of all of them, by name.
+            statements: in their order.
+
+        Raises:
+            psycopg2.Error: nothing was changed, or the connection was lost.
+            PoolTimeout: all connections were busy for too long.
+        """
+        if asyncio.get_running_loop() is self._loop:
+            return await self._execute(parameters, statements)
+        asked = asyncio.run_coroutine_threadsafe(self._execute(parameters, statements), self._loop)
+        return await asyncio.wrap_future(asked)
+
+    def close(self) -> None:
+        """End the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _execute(self, parameters: Mapping[str, Any], statements: Sequence[Prepared]) -> Rows:
+        await self._enter()
+        try:
+            return await self._on_a_line(parameters, statements)
+        finally:
+            self._room.release()
+
+    async def _enter(self) -> None:
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS if self._room.locked() else None):
+                await self._room.acquire()
+        except TimeoutError:
+            raise PoolTimeout(f"all connections were busy for {_WAIT_SECONDS:g} s") from None
+
+    async def _on_a_line(self, parameters: Mapping[str, Any], statements: Sequence[Prepared]) -> Rows:
+        line = await self._line()
+        try:
+            return await self._run(line, parameters, statements)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            # A restarted server leaves us full of dead connections: none of them is tried again.
+            line.close()
+            self.close()
+            raise
+        except asyncio.CancelledError:
+            # Somebody who gives up leaves an answer behind that is nobody's.
+            line.close()
+            raise
+        finally:
+            if not line.closed:
+                self._idle.append(line)
+
+    async def _line(self) -> Line:
+        # The one that was used last: it knows the plans, and its server process is warm.
+        while self._idle:
+            line = self._idle.pop()
+            if not line.closed and time.monotonic() < line.born + _RECYCLE_SECONDS:
+                return line
+            line.close()
+        return await Line.opened(self._loop)
+
+    async def _run(self, line: Line, parameters: Mapping[str, Any], statements: Sequence[Prepared]) -> Rows:
+        for _ in range(0 if self._plain else 2):
+            try:
+                return await _run_prepared(line, parameters, statements)
+            except psycopg2.errors.InvalidSqlStatementName:
+                # Somebody has reset the connection, or it is a pooler's and leads elsewhere now.
+                line.prepared.clear()
+        if not self._plain:
+            self._plain = True
             log.warning("statements_not_prepared", meaning="what is prepared is forgotten; each is planned every time")
-        used.execute(_TENANT + ";".join(one.sql for one in statements), parameters)
-        return used.fetchall()
+        return await line.ask(_TENANT + ";".join(one.sql for one in statements), parameters)
 
 
-def _run_prepared(
-    used: cursor, parameters: Mapping[str, Any], statements: tuple[Prepared, ...]
-) -> list[tuple[Any, ...]]:
-    planned, now = _prepared(used), time.monotonic()
+async def _run_prepared(line: Line, parameters: Mapping[str, Any], statements: Sequence[Prepared]) -> Rows:
+    now = time.monotonic()
     for one in statements:
-        before = planned.get(one.name)
+        before = line.prepared.get(one.name)
         if before is None:
             # By an earlier user of a pooler's connection, then.
             with suppress(psycopg2.errors.DuplicatePreparedStatement):
-                used.execute(one.prepare)
+                await line.ask(one.prepare)
         elif now > before + _PLAN_SECONDS:
-            used.execute(f"DEALLOCATE {one.name}; {one.prepare}")
+            await line.ask(f"DEALLOCATE {one.name}; {one.prepare}")
         else:
             continue
-        planned[one.name] = now
-    used.execute(_TENANT + ";".join(one.execute for one in statements), parameters)
-    return used.fetchall()
-
-
-def _prepared(used: cursor) -> dict[str, float]:
-    return cast("YardConnection", used.connection).prepared
+        line.prepared[one.name] = now
+    return await line.ask(_TENANT + ";".join(one.execute for one in statements), parameters)

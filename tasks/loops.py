@@ -15,8 +15,8 @@ class LoopThread:
     """A thread with an event loop. Start it after a fork, never before."""
 
     def __init__(self) -> None:
-        self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
+        self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="loop", daemon=True)
         self._thread.start()
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -37,22 +37,22 @@ class LoopThread:
             finally:
                 ended.set()
 
-        future = asyncio.run_coroutine_threadsafe(watched(), self._loop)
+        future = asyncio.run_coroutine_threadsafe(watched(), self.loop)
         try:
             return future.result()
         except BaseException:
             if not future.done():
-                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in begun])
+                self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in begun])
                 ended.wait(_CLEANUP_SECONDS)
             raise
 
     def call_soon(self, work: Callable[[], None]) -> None:
         """Run something short there, and do not wait for it."""
-        self._loop.call_soon_threadsafe(work)
+        self.loop.call_soon_threadsafe(work)
 
     def stop(self) -> None:
         """End the loop."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=_CLEANUP_SECONDS)
 
 

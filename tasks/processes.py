@@ -42,6 +42,7 @@ from botyard.sync import get_sync
 from botyard.telegram.loading import find_kind, installed_kinds
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, forget_connections
+from db.prepared import Statements
 from tasks.leaving import LEAVING
 from tasks.loops import LoopThread, SlotLoops
 from tasks.process_logs import say_ready
@@ -81,6 +82,7 @@ class WorkerProcess:
         self.tickets = CeleryTickets(celery_producer())
         self.tools = Tools(self.keeper, Renewer(self.settings.lease_seconds / 3), self.tickets, leaving=LEAVING.begun)
         self.loop = LoopThread()
+        self.statements = Statements(self.loop.loop, self.settings.database_pool_size)
         self._slots = SlotLoops() if slots else None
         self._local = threading.local()
         self._shared_host: Host | None = None
@@ -171,12 +173,12 @@ class WorkerProcess:
 
     def _host(self) -> Host:
         if self._shared_host is None:
-            self._shared_host = Host(self.settings, self.database, self.manager)
+            self._shared_host = Host(self.settings, self.statements, self.database, self.manager)
         return self._shared_host
 
     async def _on_own_host(self, telegram_id: int, ticket: str, stamp: int | None, queue: str) -> None:
         if not hasattr(self._local, "host"):
-            self._local.host = Host(self.settings, self.database, self.manager)
+            self._local.host = Host(self.settings, self.statements, self.database, self.manager)
         await Slice(self._local.host, self.tools, telegram_id, ticket, queue).run(stamp)
 
     async def _deliver(self, bot_id: int, ticket: str, stamp: int | None) -> None:

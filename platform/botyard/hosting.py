@@ -42,6 +42,7 @@ from botyard.telegram.scripts import Script, SourceVersions
 from botyard.telegram.test_mode import audience_of
 from botyard.telegram.upkeep import AGAIN_SECONDS, upkeep
 from botyard.vault.opening import open_sealed
+from db.prepared import Statements
 
 log = structlog.get_logger(__name__)
 
@@ -59,13 +60,15 @@ class Host:
 
     Args:
         settings: of this process.
-        database: threads in which the database is asked.
+        statements: those of every update and send.
+        database: threads in which the database is asked for anything else.
         manager: knows the bots of this process.
     """
 
-    def __init__(self, settings: Settings, database: Executor, manager: BotManager) -> None:
+    def __init__(self, settings: Settings, statements: Statements, database: Executor, manager: BotManager) -> None:
         leave_unguarded()
         self.settings = settings
+        self.statements = statements
         self.database = database
         self._manager = manager
         self.request = AiohttpRequest(settings.api_timeout_seconds)

@@ -79,9 +79,9 @@ def lost_answer_is_success() -> None:
     """A commit whose answer was lost is taken for one that happened."""
     commit = store.commit
 
-    def hopeful(bot: Any, telegram_id: int, batch: Any) -> list[Decided]:
+    async def hopeful(database: Any, bot: Any, telegram_id: int, batch: Any) -> list[Decided]:
         try:
-            return commit(bot, telegram_id, batch)
+            return await commit(database, bot, telegram_id, batch)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             return [Decided(Verdict.WRITTEN)] * len(batch)
 

@@ -5,12 +5,13 @@ from typing import Any
 import orjson
 
 from botyard.bots.registry import ServedBot
-from botyard.delivery.outbox import Outbox, Row
+from botyard.delivery.outbox import Row
+from tests.integration.asked import AskedOutbox
 from tests.services import Services
 
 
-def outbox_of(bot: ServedBot, owner: str = "me") -> Outbox:
-    return Outbox(bot.id, bot.customer_id, owner)
+def outbox_of(bot: ServedBot, owner: str = "me") -> AskedOutbox:
+    return AskedOutbox(bot, owner)
 
 
 def add_row(services: Services, bot: ServedBot, text: str = "hi", **columns: Any) -> int:

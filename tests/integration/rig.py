@@ -26,6 +26,7 @@ from botyard.sync import get_sync
 from botyard.telegram.keys import chat_key
 from tests.factories import FakeTickets, entry
 from tests.integration import kinds
+from tests.integration.asked import statements
 from tests.services import Services
 
 PACE = {
@@ -45,7 +46,7 @@ class Rig:
         self.redis = Redis.from_url(services.redis_url)
         self.tickets = FakeTickets()
         self.manager = BotManager(get_sync(), self.redis)
-        self.host = Host(settings, database, self.manager)
+        self.host = Host(settings, statements(), database, self.manager)
         self.boxes: Mailboxes = self.host.mailboxes
         self.keeper = Keeper(self.redis, times_of(settings))
         self.tools = Tools(self.keeper, Renewer(settings.lease_seconds / 3), self.tickets)

@@ -18,10 +18,10 @@ from botyard.importing.items import Item, Person, Remembered
 from botyard.importing.people import Manner
 from botyard.importing.report import Report
 from botyard.importing.writing import BotGone, Target, Writer
-from botyard.processing import store
 from botyard.processing.store import Verdict, Wanted
 from db.engine import get_engine
 from tests.factories import TELEGRAM_ID, guard, make_bot, resolution
+from tests.integration.asked import commit, load
 from tests.services import Services
 
 Import = Callable[..., Report]
@@ -77,7 +77,7 @@ def test_people_chats_and_memory_are_where_the_bot_finds_them(bring: Import, cle
     assert found["chat", "-200"][0] == {"data": {"topic": "tea"}, "talks": {"vote": [[[-200, 11], 2]]}}
     assert found["bot", ""] == ({"data": {"total": 7}}, 1)
     assert clean.superuser("SELECT chat_key FROM chats WHERE unreachable_since < '2025-01-02'") == [("11",)]
-    (loaded,) = store.load(bot, TELEGRAM_ID, [Wanted(1, (("user", "11"),))])
+    (loaded,) = load(bot, TELEGRAM_ID, [Wanted(1, (("user", "11"),))])
     assert loaded.states["user", "11"][1] == 1
 
 
@@ -130,7 +130,7 @@ def test_an_update_that_was_loaded_before_never_writes_over_what_was_imported(
     for version, records in ((0, [GROUP]), (1, [{**GROUP, "chat_data": {"topic": "coffee"}}])):
         bring(records, overwrite=True)
         late = resolution(version + 1, guards=[guard("-200", {"data": {"topic": "late"}}, version)])
-        (decided,) = store.commit(bot, TELEGRAM_ID, [late])
+        (decided,) = commit(bot, TELEGRAM_ID, [late])
         assert decided.verdict is Verdict.STALE
     assert memory(clean)["chat", "-200"][0]["data"] == {"topic": "coffee"}
 

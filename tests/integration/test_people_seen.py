@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from botyard.processing import store
 from botyard.processing.people import Acquaintances, Person
 from botyard.processing.store import Verdict
 from tests.factories import make_bot, message, resolution
+from tests.integration.asked import commit
 from tests.integration.rig import Rig
 from tests.services import Services
 
@@ -117,7 +117,7 @@ def test_batches_that_bring_the_same_people_in_any_order_wait_for_each_other_and
             )
             for place, one in enumerate(people)
         ]
-        return [decided.verdict for decided in store.commit(bot, bot.telegram_id, batch)]
+        return [decided.verdict for decided in commit(bot, bot.telegram_id, batch)]
 
     with ThreadPoolExecutor(6) as threads:
         verdicts = [verdict for found in threads.map(write, range(1, 61)) for verdict in found]

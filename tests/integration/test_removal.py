@@ -22,12 +22,12 @@ from botyard.keyboards import Keyboards
 from botyard.mailbox.protocol import PROCESS_UPDATES, Ticket
 from botyard.media.attached import Attached
 from botyard.media.known import KnownFiles
-from botyard.processing import store
 from botyard.processing.store import Verdict
 from botyard.settings import Settings
 from db.engine import get_sessions, one_statement
 from tests.factories import TELEGRAM_ID, TOKEN, entry, guard, make_bot, message, resolution, send
 from tests.integration import gates, kinds
+from tests.integration.asked import commit
 from tests.integration.fake_api import FakeApi, error
 from tests.integration.rig import Rig, rig
 from tests.services import Services
@@ -65,7 +65,7 @@ async def filled(yard: Rig, bot: ServedBot) -> None:
     """Something in every table and of every kind of key."""
     await yard.give(bot, message(1, "raise"), message(2, "hello", 6))
     await yard.settle(sending=False)
-    store.commit(bot, bot.telegram_id, [resolution(3, guards=[guard(state={"data": {}})], sends=[send()])])
+    commit(bot, bot.telegram_id, [resolution(3, guards=[guard(state={"data": {}})], sends=[send()])])
     await yard.give(bot, message(4, "waits"))
     KnownFiles(bot.id, 1).remember([(FILE, "an-id")])
     await Keyboards(bot.id, 1, yard.host.database).write({"k": {"data": {}}})
@@ -177,7 +177,7 @@ async def test_a_commit_that_began_before_the_removal_is_cleared_away_after_it(y
 def test_nothing_is_written_for_a_bot_without_a_row(clean: Services) -> None:
     bot = make_bot()
     clean.superuser(f"DELETE FROM bots WHERE id = {bot.id}")  # noqa: S608
-    (decided,) = store.commit(bot, bot.telegram_id, [resolution(1, guards=[guard(state={"data": {}})], sends=[send()])])
+    (decided,) = commit(bot, bot.telegram_id, [resolution(1, guards=[guard(state={"data": {}})], sends=[send()])])
     assert decided.verdict is Verdict.GONE
     KnownFiles(bot.id, 1).remember([(FILE, "an-id")])
     assert clean.superuser("SELECT count(*) FROM media") == [(0,)]
@@ -217,7 +217,7 @@ async def test_a_removal_that_was_killed_at_any_moment_can_be_done_again(
         with pytest.raises(KeyboardInterrupt):
             await remove_bot(str(bot.id), yard.host.request, yard.settings)
     late = resolution(7, guards=[guard("77", {"data": {}})], sends=[send()])
-    assert store.commit(bot, bot.telegram_id, [late])[0].verdict is Verdict.GONE
+    assert commit(bot, bot.telegram_id, [late])[0].verdict is Verdict.GONE
     publish_all(yard.redis)
     api.script = [answer({"url": ""})]
     assert (await remove_bot(str(bot.id), yard.host.request, yard.settings)).id == bot.id

@@ -13,11 +13,11 @@ import pytest
 
 from botyard.bots.registry import ServedBot
 from botyard.processing.early import EarlySends
-from botyard.processing.store import Verdict, Wanted, commit, load
+from botyard.processing.store import Verdict, Wanted
 from botyard.telegram.run import Lane, Send, UpdateRun
 from db.engine import get_engine
-from db.prepared import Prepared
 from tests.factories import CHAT, guard, make_bot, resolution, send
+from tests.integration.asked import commit, load, statements
 from tests.services import Services
 
 KEY = ("chat", str(CHAT))
@@ -103,8 +103,7 @@ async def test_what_was_to_be_written_early_under_a_taken_number_waits_for_the_c
     async def wake() -> None:
         """Nobody sends."""
 
-    with ThreadPoolExecutor(1) as database:
-        await EarlySends(bot, bot.telegram_id, database, wake).write(run, datetime.now(UTC))
+    await EarlySends(bot, bot.telegram_id, statements(), wake).write(run, datetime.now(UTC))
     assert [send.written for send in run.sends] == [False, True]
 
 
@@ -297,8 +296,8 @@ def test_a_row_for_a_foreign_tenant_is_refused_and_blames_no_update(
 ) -> None:
     from botyard.processing import store
 
-    execute: Callable[[Prepared, dict[str, Any]], Any] = store._execute
-    monkeypatch.setattr(store, "_execute", lambda statement, given: execute(statement, given | {"customer": 2}))
+    execute: Callable[..., Any] = store._execute
+    monkeypatch.setattr(store, "_execute", lambda of, statement, given: execute(of, statement, given | {"customer": 2}))
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         commit(bot, bot.telegram_id, [resolution(1)])
 

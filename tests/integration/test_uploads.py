@@ -332,7 +332,7 @@ async def test_the_lease_lasts_as_long_as_an_upload_may(yard: Rig, api: FakeApi,
     now = time.monotonic()
     lease = Lease(lambda: True, now + 1, lambda: None, now)
     outbox = outbox_of(bot)
-    sender = Sender(yard.api, yard.limiter, outbox, bot, yard.host, lease)
+    sender = Sender(yard.api, yard.limiter, outbox.outbox, bot, yard.host, lease)
     (ready,) = await sender.prepare(outbox.record_and_claim([], 1), [])
     assert (await sender.send(ready)).verdict == "sent"
     assert lease.until > now + UPLOAD_SECONDS

@@ -1,7 +1,4 @@
 import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -107,33 +104,28 @@ class Work:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
-        self.free = threading.Event()
+        self.free = asyncio.Event()
         self.free.set()
 
-    def __call__(self, items: list[int]) -> list[int]:
+    async def __call__(self, items: list[int]) -> list[int]:
         self.batches.append(items)
-        assert self.free.wait(5)
+        async with asyncio.timeout(5):
+            await self.free.wait()
         if any(item < 0 for item in items):
             raise ValueError("a bad item")
         return [item * 10 for item in items]
 
 
-@pytest.fixture
-def threads() -> Any:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
-
-
-async def test_what_comes_together_goes_together_and_each_gets_its_own_result(threads: ThreadPoolExecutor) -> None:
+async def test_what_comes_together_goes_together_and_each_gets_its_own_result() -> None:
     work = Work()
-    batcher = Batcher(work, threads, limit=100)
+    batcher = Batcher(work, limit=100)
     assert await asyncio.gather(*map(batcher.submit, range(20))) == [item * 10 for item in range(20)]
     assert work.batches == [list(range(20))]
 
 
-async def test_what_comes_during_a_batch_is_the_next_one_within_the_limit(threads: ThreadPoolExecutor) -> None:
+async def test_what_comes_during_a_batch_is_the_next_one_within_the_limit() -> None:
     work = Work()
-    batcher = Batcher(work, threads, limit=3)
+    batcher = Batcher(work, limit=3)
     work.free.clear()
     first = asyncio.create_task(batcher.submit(0))
     await until(lambda: bool(work.batches))
@@ -144,15 +136,15 @@ async def test_what_comes_during_a_batch_is_the_next_one_within_the_limit(thread
     assert work.batches == [[0], [1, 2, 3], [4, 5]]
 
 
-async def test_an_error_reaches_everyone_of_its_batch_and_nobody_else(threads: ThreadPoolExecutor) -> None:
-    batcher = Batcher(Work(), threads, limit=2)
+async def test_an_error_reaches_everyone_of_its_batch_and_nobody_else() -> None:
+    batcher = Batcher(Work(), limit=2)
     found = await asyncio.gather(*map(batcher.submit, (1, -1, 3)), return_exceptions=True)
     assert [type(one) for one in found] == [ValueError, ValueError, int]
 
 
-async def test_who_stops_waiting_stops_nobody_else(threads: ThreadPoolExecutor) -> None:
+async def test_who_stops_waiting_stops_nobody_else() -> None:
     work = Work()
-    batcher = Batcher(work, threads, limit=10)
+    batcher = Batcher(work, limit=10)
     work.free.clear()
     tasks = [asyncio.create_task(batcher.submit(item)) for item in (1, 2)]
     await until(lambda: bool(work.batches))

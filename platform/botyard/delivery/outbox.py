@@ -15,7 +15,7 @@ import orjson
 
 from botyard.telegram.run import Lane
 from db.engine import get_engine
-from db.prepared import Prepared, execute
+from db.prepared import Prepared, Statements
 from db.waiting import BY_ID, LET_NEXT, SWEPT, WAITING
 
 _MAX_UNCERTAIN: Final = 3
@@ -227,20 +227,22 @@ class Outbox:
     """One bot's outbox, for one holder of its lease.
 
     Args:
+        statements: of the database.
         bot_id: the bot's row.
         customer_id: its customer.
         owner: the holder's token.
     """
 
-    def __init__(self, bot_id: int, customer_id: int, owner: str) -> None:
+    def __init__(self, statements: Statements, bot_id: int, customer_id: int, owner: str) -> None:
+        self._statements = statements
         self._parameters = {"tenant": str(customer_id), "bot": bot_id, "owner": owner, "max": _MAX_UNCERTAIN}
 
-    def adopt(self) -> int:
+    async def adopt(self) -> int:
         """Take over what a lost holder was sending; how many rows that were."""
-        ((count,),) = execute(self._parameters, _ADOPT)
+        ((count,),) = await self._statements.execute(self._parameters, _ADOPT)
         return int(count)
 
-    def record_and_claim(self, results: Sequence[Result], limit: int, bulk: int = _LOOKED_AT) -> list[Row]:
+    async def record_and_claim(self, results: Sequence[Result], limit: int, bulk: int = _LOOKED_AT) -> list[Row]:
         """Write what became of earlier rows and claim the next, in one round trip and one commit.
 
         Args:
@@ -252,11 +254,11 @@ class Outbox:
         if results:
             parameters["batch"] = orjson.dumps(list(results)).decode()
         statements = (_RECORD, _CLAIM) if results else (_CLAIM,)
-        return [_row(*found) for found in execute(parameters, *statements)]
+        return [_row(*found) for found in await self._statements.execute(parameters, *statements)]
 
-    def next_due(self, *, bulk: bool = True) -> float | None:
+    async def next_due(self, *, bulk: bool = True) -> float | None:
         """Seconds until there is a row to look at, of the bulk lane or of the others only; none: nothing is waiting."""
-        ((seconds,),) = execute({**self._parameters, "lowest": _lowest(bulk)}, _NEXT_DUE)
+        ((seconds,),) = await self._statements.execute({**self._parameters, "lowest": _lowest(bulk)}, _NEXT_DUE)
         return None if seconds is None else max(0.0, seconds)
 
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -33,7 +31,6 @@ _LOOK_SECONDS: Final = 0.1
 _LAST_SECONDS: Final = 0.5
 _AFTER_TROUBLE_SECONDS: Final = 1.0
 _RECORD_AGAIN_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)
-_T = TypeVar("_T")
 
 
 class SendingSlice:
@@ -79,7 +76,7 @@ class SendingSlice:
             if bot is None or bot.status in ("error", "inactive"):
                 due_in = None
             else:
-                outbox = Outbox(bot.id, bot.customer_id, token)
+                outbox = Outbox(self._host.statements, bot.id, bot.customer_id, token)
                 sender = Sender(self._api, self._limiter, outbox, bot, self._host, lease)
                 due_in = await self._work(bot, outbox, sender)
         finally:
@@ -94,7 +91,7 @@ class SendingSlice:
 
     async def _work(self, bot: ServedBot, outbox: Outbox, sender: Sender) -> float | None:
         """Claim, send, record, until the time is over; seconds until the next row is due."""
-        adopted = await self._in_thread(outbox.adopt)
+        adopted = await outbox.adopt()
         if adopted:
             log.warning("sends_uncertain", bot=bot.id, count=adopted)
             metrics.UNCERTAIN.inc(adopted, bot=bot.id)
@@ -121,14 +118,14 @@ class SendingSlice:
     async def _next_due(self, outbox: Outbox, sender: Sender) -> float | None:
         closed = sender.bulk_closed
         if not closed:
-            return await self._in_thread(outbox.next_due)
-        others = await self._in_thread(partial(outbox.next_due, bulk=False))
+            return await outbox.next_due()
+        others = await outbox.next_due(bulk=False)
         return closed if others is None else min(others, closed)
 
     async def _turn_over(self, outbox: Outbox, sender: Sender, room: int, bulk: int) -> None:
         """Record what has ended, claim what comes next, and let it fly."""
         ended = self._ended
-        rows = await self._in_thread(partial(outbox.record_and_claim, ended, room, bulk))
+        rows = await outbox.record_and_claim(ended, room, bulk)
         # Kept until the record stands: without it, what was sent would be sent again.
         self._ended = self._ended[len(ended) :]
         try:
@@ -150,15 +147,12 @@ class SendingSlice:
         self._landed.clear()
         for wait in _RECORD_AGAIN_SECONDS:
             try:
-                await self._in_thread(partial(outbox.record_and_claim, self._ended, 0))
+                await outbox.record_and_claim(self._ended, 0)
             except DATABASE_TROUBLE as error:
                 log.warning("sends_not_recorded", count=len(self._ended), error=type(error).__name__)
                 await asyncio.sleep(wait)
             else:
                 return
-
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._host.database, work)
 
     def _land_one(self, call: "asyncio.Task[Result]") -> None:
         self._flying.discard(call)

@@ -5,8 +5,7 @@ While a statement is under way the next batch gathers; nobody waits for a batch 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -14,17 +13,15 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Collects items of one event loop and works on them in a thread, a batch at a time.
+    """Collects items of one event loop and works on them a batch at a time.
 
     Args:
         work: gets the items of a batch, returns a result for each, in the same order.
-        executor: where it runs.
         limit: items of a batch at most.
     """
 
-    def __init__(self, work: Callable[[list[Item]], list[Result]], executor: Executor, limit: int) -> None:
+    def __init__(self, work: Callable[[list[Item]], Awaitable[list[Result]]], limit: int) -> None:
         self._work = work
-        self._executor = executor
         self._limit = limit
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._drain: asyncio.Task[None] | None = None
@@ -35,16 +32,16 @@ class Batcher(Generic[Item, Result]):
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
         if self._drain is None or self._drain.done():
-            self._drain = loop.create_task(self._run(loop))
+            self._drain = loop.create_task(self._run())
         return await future
 
-    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _run(self) -> None:
         # One turn of the loop, so that whatever becomes ready together goes together.
         await asyncio.sleep(0)
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
             try:
-                results = await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])
+                results = await self._work([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - handed on to everyone who waits for this batch
                 for _, future in batch:
                     if not future.done():

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +13,7 @@ from botyard.processing.rows import send_row
 from botyard.processing.statements import OPEN_BEFORE, WRITE_EARLY
 from botyard.telegram.run import UpdateRun
 from db.engine import DATABASE_TROUBLE
-from db.prepared import execute
+from db.prepared import Statements
 
 log = structlog.get_logger(__name__)
 
@@ -31,12 +30,12 @@ class EarlySends:
     Args:
         bot: whose updates.
         telegram_id: the identity through which they came.
-        database: threads in which the database is asked.
+        statements: of the database.
         wake: wakes the bot's sender.
     """
 
     def __init__(
-        self, bot: ServedBot, telegram_id: int, database: Executor, wake: Callable[[], Awaitable[None]]
+        self, bot: ServedBot, telegram_id: int, statements: Statements, wake: Callable[[], Awaitable[None]]
     ) -> None:
         self._parameters = {
             "tenant": str(bot.customer_id),
@@ -45,7 +44,7 @@ class EarlySends:
             "telegram_id": telegram_id,
             "repeat": "repeat" if bot.repeats else "leave",
         }
-        self._database = database
+        self._statements = statements
         self._wake = wake
 
     def watch(self, run: UpdateRun, received_at: datetime) -> "Watched":
@@ -58,7 +57,7 @@ class EarlySends:
         row = {"u": run.update_id, "at": received_at, "sends": [send_row(send) for send in sends]}
         try:
             wanted = {**self._parameters, "batch": orjson.dumps([row]).decode()}
-            written = await asyncio.get_running_loop().run_in_executor(self._database, execute, wanted, WRITE_EARLY)
+            written = await self._statements.execute(wanted, WRITE_EARLY)
         except (TypeError, *DATABASE_TROUBLE) as error:
             log.warning("not_written_early", update_id=run.update_id, error=type(error).__name__)
             return
@@ -75,7 +74,7 @@ class EarlySends:
         while loop.time() < until:
             wanted = {**self._parameters, "update": update_id, "chat": chat}
             try:
-                ((open_rows,),) = await loop.run_in_executor(self._database, execute, wanted, OPEN_BEFORE)
+                ((open_rows,),) = await self._statements.execute(wanted, OPEN_BEFORE)
             except DATABASE_TROUBLE:
                 break
             if not open_rows:

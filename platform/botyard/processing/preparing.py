@@ -18,6 +18,7 @@ from botyard.state.codec import provisional_ids_in
 from botyard.telegram.application import YardApplication
 from botyard.telegram.firing import Firing
 from botyard.telegram.run import UpdateRun
+from db.prepared import Statements
 
 Occasion = Update | Firing
 """What handlers run for."""
@@ -31,7 +32,8 @@ class Preparer:
         telegram_id: the identity through which they came.
         application: its handlers.
         loads: batches of loads.
-        database: threads in which the database is asked.
+        statements: of the database.
+        database: threads in which it is asked for what is seldom wanted.
         max_attempts: starts after which an update is given up.
     """
 
@@ -41,6 +43,7 @@ class Preparer:
         telegram_id: int,
         application: YardApplication,
         loads: Batcher[Wanted, Loaded],
+        statements: Statements,
         database: Executor,
         max_attempts: int,
     ) -> None:
@@ -48,6 +51,7 @@ class Preparer:
         self._telegram_id = telegram_id
         self._codec = application.codec
         self._loads = loads
+        self._statements = statements
         self._database = database
         self._max_attempts = max_attempts
         self._calls = Calls(bot.id, bot.customer_id)
@@ -72,7 +76,7 @@ class Preparer:
             await self._remember(run, loaded)
             run.journal = of_update(self._telegram_id, held.update_id)
             if again or loaded.begun:
-                await asyncio.get_running_loop().run_in_executor(self._database, self._look_back, run)
+                await self._look_back(run)
         return run, loaded
 
     async def _load(self, run: UpdateRun, *, fires: bool) -> Loaded:
@@ -92,11 +96,12 @@ class Preparer:
         for scope, state in stored.items():
             setattr(run, scope, self._codec.load(state, real))
 
-    def _look_back(self, run: UpdateRun) -> None:
+    async def _look_back(self, run: UpdateRun) -> None:
         """An earlier run may have ended in the middle: what it called and wrote is not to be done twice."""
         assert run.journal is not None  # noqa: S101 - it was given one a moment ago
-        run.journal.known = self._calls.known(run.journal.scope)
-        run.earlier = written_early(self._bot.customer_id, self._telegram_id, run.update_id)
+        loop = asyncio.get_running_loop()
+        run.journal.known = await loop.run_in_executor(self._database, self._calls.known, run.journal.scope)
+        run.earlier = await written_early(self._statements, self._bot.customer_id, self._telegram_id, run.update_id)
 
 
 def whose(update: Occasion) -> tuple[int | None, int | None]:

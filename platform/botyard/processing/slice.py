@@ -158,14 +158,14 @@ class Slice:
         limit, most = host.settings.slice_chats, host.settings.max_attempts
         application = await host.application(bot)
         loads: Batcher[Wanted, Loaded] = Batcher(
-            lambda wanted: store.load(bot, telegram_id, wanted), host.database, limit
+            lambda wanted: store.load(host.statements, bot, telegram_id, wanted), limit
         )
         return Resolver(
             bot,
             application,
-            Preparer(bot, telegram_id, application, loads, host.database, most),
-            EarlySends(bot, telegram_id, host.database, partial(self._wake, bot.id)),
-            Batcher(lambda batch: store.commit(bot, telegram_id, batch), host.database, limit),
+            Preparer(bot, telegram_id, application, loads, host.statements, host.database, most),
+            EarlySends(bot, telegram_id, host.statements, partial(self._wake, bot.id)),
+            Batcher(lambda batch: store.commit(host.statements, bot, telegram_id, batch), limit),
             host.settings,
             partial(self._note_pace, bot),
             partial(host.follow_group, bot),

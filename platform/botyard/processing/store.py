@@ -17,7 +17,8 @@ from botyard.jobs.stored import MOST_JOBS, StoredJob
 from botyard.processing import statements
 from botyard.telegram.firing import job_of_row
 from botyard.telegram.run import Lane, Send
-from db.prepared import Prepared, execute
+from db.line import Rows
+from db.prepared import Prepared, Statements
 
 MemoryKey = tuple[str, str]
 """(scope, key) of a conversations row: ``("chat", "42")``, ``("user", "7")``, ``("bot", "")``."""
@@ -110,7 +111,7 @@ class _Known:
             self.states[scope, key] = (state.encode(), version)
 
 
-def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loaded]:
+async def load(database: Statements, bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loaded]:
     """Load the memory of several updates in one round trip, from the primary."""
     keys = sorted({key for one in wanted for key in one.keys})
     fires = any(one.fires for one in wanted)
@@ -125,7 +126,7 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
         "keys": [key for _, key in keys],
     }
     known = _Known()
-    for row in _execute(statements.LOAD_FIRING if fires else statements.LOAD, parameters):
+    for row in await _execute(database, statements.LOAD_FIRING if fires else statements.LOAD, parameters):
         known.take(*row)
     return [
         Loaded(
@@ -139,14 +140,14 @@ def load(bot: ServedBot, telegram_id: int, wanted: Sequence[Wanted]) -> list[Loa
     ]
 
 
-def commit(bot: ServedBot, telegram_id: int, batch: Sequence[Resolution]) -> list[Decided]:
+async def commit(database: Statements, bot: ServedBot, telegram_id: int, batch: Sequence[Resolution]) -> list[Decided]:
     """Write what several updates did.
 
     Two updates of a batch never share a memory row: within one statement both would see its old version.
     """
     decided: dict[int, Decided] = {}
     for part in _without_shared_memory(batch):
-        _write(bot, telegram_id, part, decided)
+        await _write(database, bot, telegram_id, part, decided)
     return [decided[resolution.update_id] for resolution in batch]
 
 
@@ -165,7 +166,13 @@ def _without_shared_memory(batch: Sequence[Resolution]) -> list[list[Resolution]
     return [part for _, part in parts]
 
 
-def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided: dict[int, Decided]) -> None:
+async def _write(
+    database: Statements,
+    bot: ServedBot,
+    telegram_id: int,
+    part: Sequence[Resolution],
+    decided: dict[int, Decided],
+) -> None:
     parameters = {
         "tenant": str(bot.customer_id),
         "customer": bot.customer_id,
@@ -176,9 +183,9 @@ def _write(bot: ServedBot, telegram_id: int, part: Sequence[Resolution], decided
         "batch": (b"[" + b",".join(resolution.row for resolution in part) + b"]").decode(),
     }
     try:
-        found = {update_id: written for update_id, written in _execute(_statement(part), parameters)}  # noqa: C416
+        found: dict[int, bool | None] = dict(await _execute(database, _statement(part), parameters))
     except (psycopg2.IntegrityError, psycopg2.DataError) as error:
-        _split(bot, telegram_id, part, decided, error)
+        await _split(database, bot, telegram_id, part, decided, error)
         return
     unwritten = Verdict.STALE if found else Verdict.GONE
     for resolution in part:
@@ -197,7 +204,8 @@ def _statement(part: Sequence[Resolution]) -> Prepared:
     return statements.COMMITS[has_jobs, has_person, forgets]
 
 
-def _split(
+async def _split(
+    database: Statements,
     bot: ServedBot,
     telegram_id: int,
     part: Sequence[Resolution],
@@ -207,8 +215,8 @@ def _split(
     """One bad row fails a whole statement: halve it down to the culprit, and write the others."""
     if len(part) > 1:
         middle = len(part) // 2
-        _write(bot, telegram_id, part[:middle], decided)
-        _write(bot, telegram_id, part[middle:], decided)
+        await _write(database, bot, telegram_id, part[:middle], decided)
+        await _write(database, bot, telegram_id, part[middle:], decided)
         return
     diagnostics = error.diag
     stale = diagnostics.constraint_name == "pk_conversations"
@@ -216,7 +224,7 @@ def _split(
     decided[part[0].update_id] = Decided(Verdict.STALE if stale else Verdict.REFUSED, reason)
 
 
-def _execute(statement: Prepared, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+async def _execute(database: Statements, statement: Prepared, parameters: dict[str, Any]) -> Rows:
     """Run a statement as its own transaction in one round trip.
 
     A connection that breaks leaves open whether the statement was committed. It is tried once more, on a fresh one:
@@ -224,17 +232,17 @@ def _execute(statement: Prepared, parameters: dict[str, Any]) -> list[tuple[Any,
     """
     for last in (False, True):
         try:
-            return execute(parameters, statement)
+            return await database.execute(parameters, statement)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             if last or error.pgcode is not None:
                 raise
     raise AssertionError
 
 
-def written_early(customer_id: int, telegram_id: int, update_id: int) -> dict[int, Send]:
+async def written_early(database: Statements, customer_id: int, telegram_id: int, update_id: int) -> dict[int, Send]:
     """What earlier runs of an update have put into the outbox, by number."""
     parameters = {"tenant": str(customer_id), "telegram_id": telegram_id, "update": update_id}
-    rows = _execute(statements.WRITTEN_EARLY, parameters)
+    rows = await _execute(database, statements.WRITTEN_EARLY, parameters)
     found = {}
     for n, method, text, chat, lane in rows:
         params = orjson.loads(text)
