@@ -163,11 +163,11 @@ def resolution(
         "guards": guards,
         "sends": list(sends),
         "messages": [{"id": 5, "text": "hello"}],
+        "reach": None,
     }
     if dead is not None:
         content["dead"] = dead
-    memory = frozenset((one["scope"], one["key"]) for one in guards)
-    return Resolution(update_id, memory, orjson.dumps(content | row))
+    return Resolution.of(update_id, ((one["scope"], one["key"]) for one in guards), content | row)
 
 
 async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 10) -> None:

@@ -16,12 +16,12 @@ NOTED = Path(__file__).parent / "fingerprints.json"
 _LUA = Path(__file__).parents[2] / "platform" / "botyard" / "mailbox" / "lua"
 _STATEMENTS: dict[str, str | Prepared] = {
     "LOAD": statements.LOAD,
-    "COMMIT": statements.COMMITS[True, True, True],
+    "COMMIT": statements.COMMITS[True, True, True, True],
     "WRITE_EARLY": statements.WRITE_EARLY,
     "WRITTEN_EARLY": statements.WRITTEN_EARLY,
     "adopt": outbox._ADOPT,
     "claim": outbox._CLAIM,
-    "record": outbox._RECORD,
+    "record": outbox._RECORD_ANY,
     "next due": outbox._NEXT_DUE,
     "asleep": outbox._ASLEEP,
     "forgotten": outbox._FORGOTTEN,

@@ -77,8 +77,7 @@ RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.a
     lowest="int",
 )
 
-_RECORD = Prepared(
-    f"""
+_RECORD: Final = """
 WITH r AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(batch)s) AS x(
     id bigint, attempt bigint, verdict text, message_id bigint, message_ids bigint[], due_in float8, error text,
@@ -88,7 +87,18 @@ WITH r AS MATERIALIZED (
          resolved_at = now(), error = NULL FROM r
    WHERE o.id = r.id AND o.attempt = r.attempt AND r.verdict = 'sent' AND o.state IN ('sending', 'queued', 'uncertain')
   RETURNING o.*
-), other AS (
+){other}, ended AS (
+  SELECT bot_id, chat_key, lane, id FROM ok{ended}
+), {let_next}, m AS (
+  INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, outbox_id, text)
+  SELECT bot_id, customer_id, chat_key, 'out', method, one.id, update_id, ok.id,
+         coalesce(params->>'text', params->>'caption', params->'media'->(one.place::int - 1)->>'caption')
+    FROM ok, unnest(coalesce(message_ids, ARRAY[message_id])) WITH ORDINALITY AS one(id, place)
+   WHERE one.id IS NOT NULL AND method LIKE 'send%%'
+){told}
+SELECT count(*) FROM ok
+"""
+_OTHER: Final = f""", other AS (
   UPDATE outbox o SET state = r.verdict, error = r.error, owner = NULL,
          due = now() + coalesce(r.due_in, 0) * interval '1 s',
          waits = CASE WHEN r.cause IS NULL OR r.due_in IS NULL THEN o.waits
@@ -109,30 +119,23 @@ WITH r AS MATERIALIZED (
    WHERE c.unreachable_since IS NULL AND coalesce(c.reachable_at, '-infinity') <= (
      SELECT min(started_at) FROM other WHERE other.chat_key = excluded.chat_key AND other.unreachable)
   RETURNING c.*
-), {SWEPT}, ended AS (
-  SELECT bot_id, chat_key, lane, id FROM ok UNION ALL
+), {SWEPT}"""
+_ENDED: Final = """ UNION ALL
   SELECT bot_id, chat_key, lane, id FROM other WHERE resolved_at IS NOT NULL
-     AND (lane = 0 OR NOT EXISTS (SELECT 1 FROM lost WHERE lost.chat_key = other.chat_key))
-), {LET_NEXT}, event AS (
+     AND (lane = 0 OR NOT EXISTS (SELECT 1 FROM lost WHERE lost.chat_key = other.chat_key))"""
+_TOLD: Final = """, event AS (
   INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
   SELECT customer_id, bot_id, 'chat.unreachable', 'chat:' || chat_key, 'telegram',
          jsonb_build_object('reason', unreachable_reason) FROM lost
-), m AS (
-  INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, message_id, update_id, outbox_id, text)
-  SELECT bot_id, customer_id, chat_key, 'out', method, one.id, update_id, ok.id,
-         coalesce(params->>'text', params->>'caption', params->'media'->(one.place::int - 1)->>'caption')
-    FROM ok, unnest(coalesce(message_ids, ARRAY[message_id])) WITH ORDINALITY AS one(id, place)
-   WHERE one.id IS NOT NULL AND method LIKE 'send%%'
 ), d AS (
   INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, outbox_id, chat_key, reason, detail,
                             request, attempts, fingerprint)
   SELECT bot_id, customer_id, 'send', telegram_id, update_id, id, chat_key, error, error,
          json_build_object('method', method, 'params', params), attempt, fingerprint FROM other WHERE state = 'dead'
-)
-SELECT count(*) FROM ok
-""",
-    batch="jsonb",
-)
+)"""
+_RECORD_SENT = Prepared(_RECORD.format(other="", ended="", told="", let_next=LET_NEXT), batch="jsonb")
+"""Nearly always all that was called was sent: then there is nothing else to plan, and to begin."""
+_RECORD_ANY = Prepared(_RECORD.format(other=_OTHER, ended=_ENDED, told=_TOLD, let_next=LET_NEXT), batch="jsonb")
 
 _NEXT_DUE = Prepared(
     f"""
@@ -251,9 +254,12 @@ class Outbox:
             bulk: how many of them may be of the bulk lane.
         """
         parameters = {**self._parameters, "limit": limit, "bulk": bulk, "lowest": _lowest(bulk)}
+        record: tuple[Prepared, ...] = ()
         if results:
             parameters["batch"] = orjson.dumps(list(results)).decode()
-        statements = (_RECORD, _CLAIM) if results else (_CLAIM,)
+            sent = all(result.verdict == "sent" for result in results)
+            record = (_RECORD_SENT if sent else _RECORD_ANY,)
+        statements = (*record, _CLAIM)
         return [_row(*found) for found in await self._statements.execute(parameters, *statements)]
 
     async def next_due(self, *, bulk: bool = True) -> float | None:

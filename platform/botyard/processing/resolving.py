@@ -32,7 +32,7 @@ from botyard.processing.rows import (
     row_of,
     send_row,
 )
-from botyard.processing.store import Decided, Loaded, Resolution, Verdict, encode_row
+from botyard.processing.store import Decided, Loaded, Resolution, Verdict
 from botyard.processing.turns import Turns
 from botyard.settings import Settings
 from botyard.state.refusal import NotKept
@@ -230,7 +230,7 @@ class Resolver:
         """Its job was removed, switched off or replaced while the firing waited."""
         log.info("job_passed_over", update_id=held.update_id, chat=held.chat)
         row = row_of(held, entry, run.chat_key, [], [])
-        decided = await self._commits.submit(Resolution(held.update_id, frozenset(), encode_row(row), has_jobs=True))
+        decided = await self._commits.submit(Resolution.of(held.update_id, (), row))
         if decided.verdict is Verdict.GONE:
             raise BotGone(_GONE_SECONDS)
         return Ended("done", wake=False)
@@ -311,20 +311,18 @@ class Resolver:
             jobs = [] if failure else run.jobs.rows()
             sends = [send_row(send) for send in run.sends if not send.written]
             row = row_of(held, entry, run.chat_key, guards, sends, run.started_at, jobs)
-            forgets = failure is None and bool(run.dropped or run.cleared)
-            if forgets:
+            if failure is None and (run.dropped or run.cleared):
                 row |= {"dropped": sorted(run.dropped), "cleared": run.cleared}
             if failure is not None:
                 row["dead"] = epitaph(failure.reason, failure.detail, held.attempt, failure.fingerprint)
-            encoded = encode_row(row)
+            touched = {(guard["scope"], guard["key"]) for guard in guards} | {("job", job["id"]) for job in jobs}
+            if run.jobs.fired is not None:
+                touched.add(("job", run.jobs.fired))
+            return Resolution.of(held.update_id, touched, row)
         except NotKept as error:
             raise HandlerFailed(str(error), "") from None
         except (TypeError, ValueError) as error:
             raise HandlerFailed(f"what the bot sent or keeps is not text or a number: {error}", "") from None
-        touched = {(guard["scope"], guard["key"]) for guard in guards} | {("job", job["id"]) for job in jobs}
-        if run.jobs.fired is not None:
-            touched.add(("job", run.jobs.fired))
-        return Resolution(held.update_id, frozenset(touched), encoded, has_jobs="jobs" in row, forgets=forgets)
 
     async def _refused(self, held: Held, reason: str) -> Ended:
         """The database refuses the update's rows for what stands in them: as if its handler had raised."""

@@ -9,7 +9,7 @@ import orjson
 from botyard.chats.reach import reach_told_by
 from botyard.jobs.stored import KEY
 from botyard.mailbox.protocol import Held
-from botyard.processing.store import Loaded, MemoryKey, Resolution, encode_row
+from botyard.processing.store import Loaded, MemoryKey, Resolution
 from botyard.state.codec import Codec
 from botyard.state.memory import Memory
 from botyard.telegram.keys import update_kind
@@ -42,7 +42,7 @@ def read_entry(body: bytes) -> Entry:
 def grave(held: Held, entry: Entry, dead: dict[str, Any]) -> Resolution:
     """What is written of an update that is given up unread or unrun: its body, and the dead letter."""
     row = row_of(held, entry, held.chat, [], []) | {"messages": [], "dead": dead}
-    return Resolution(held.update_id, frozenset(), encode_row(row), has_jobs=held.update_id < 0)
+    return Resolution.of(held.update_id, (), row)
 
 
 def entry_or_bytes(held: Held) -> Entry:

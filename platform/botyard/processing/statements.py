@@ -109,19 +109,7 @@ WITH r AS MATERIALIZED (
    ORDER BY y.k
   ON CONFLICT (bot_id, chat_key) DO UPDATE
      SET unreachable_since = NULL, unreachable_reason = NULL, reachable_at = excluded.reachable_at
-), lost AS (
-  INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
-  SELECT %(bot)s, %(customer)s, y.k, now(), 'the bot was blocked or sent away there' FROM y WHERE NOT y.reach
-   ORDER BY y.k
-  ON CONFLICT (bot_id, chat_key) DO UPDATE
-     SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
-  RETURNING c.*
-), {swept}, d AS (
-  INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, chat_key, reason, detail, request,
-                            attempts, fingerprint)
-  SELECT %(bot)s, %(customer)s, 'update', %(telegram_id)s, y.u, y.k, y.dead->>'reason', y.dead->>'detail',
-         y.body::json, (y.dead->>'attempts')::bigint, y.dead->>'fingerprint' FROM y WHERE y.dead IS NOT NULL
-), e AS (
+){lost}, e AS (
   INSERT INTO events (customer_id, bot_id, type, entity, actor, data)
   SELECT %(customer)s, %(bot)s, CASE WHEN y.dead IS NOT NULL THEN 'update.dead'
          WHEN y.kind = 'message' THEN 'message.received' ELSE 'update.processed' END,
@@ -130,6 +118,19 @@ WITH r AS MATERIALIZED (
 -- No row at all: there is no such bot.
 SELECT x.u, i.update_id IS NOT NULL FROM b LEFT JOIN x ON true LEFT JOIN i ON i.update_id = x.u{last}
 """
+_LOST: Final = f""", lost AS (
+  INSERT INTO chats AS c (bot_id, customer_id, chat_key, unreachable_since, unreachable_reason)
+  SELECT %(bot)s, %(customer)s, y.k, now(), 'the bot was blocked or sent away there' FROM y WHERE NOT y.reach
+   ORDER BY y.k
+  ON CONFLICT (bot_id, chat_key) DO UPDATE
+     SET unreachable_since = excluded.unreachable_since, unreachable_reason = excluded.unreachable_reason
+  RETURNING c.*
+), {SWEPT}, d AS (
+  INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, update_id, chat_key, reason, detail, request,
+                            attempts, fingerprint)
+  SELECT %(bot)s, %(customer)s, 'update', %(telegram_id)s, y.u, y.k, y.dead->>'reason', y.dead->>'detail',
+         y.body::json, (y.dead->>'attempts')::bigint, y.dead->>'fingerprint' FROM y WHERE y.dead IS NOT NULL
+)"""  # noqa: S608 - joined from constants
 # Who wrote, in the order of their numbers: two batches that know the same people wait for each other, and not both.
 _SEEN: Final = """, seen AS (
   INSERT INTO bot_users AS p (bot_id, customer_id, user_id, first_name, last_name, username, language_code, is_premium,
@@ -151,26 +152,28 @@ _FORGOTTEN: Final = """, dropped AS (
   DELETE FROM keyboards WHERE bot_id = %(bot)s AND created_at < (SELECT max(y.cleared) FROM y)
 )"""
 _PARTS: Final = {
-    "sends": _SENDS, "swept": SWEPT, "columns": "", "crowded": "", "has_room": "", "written": "", "last": "",
+    "sends": _SENDS, "lost": "", "columns": "", "crowded": "", "has_room": "", "written": "", "last": "",
     "person": "", "seen": "", "keyboards": "", "forgotten": "",
 }  # fmt: skip
 _JOBS: Final = {
     "columns": of_jobs.COLUMNS, "crowded": of_jobs.CROWDED.rstrip(), "has_room": of_jobs.HAS_ROOM,
     "written": of_jobs.WRITTEN.rstrip(), "last": of_jobs.AND_CROWDED,
 }  # fmt: skip
+_ENDS: Final = {"lost": _LOST}
 _PEOPLE: Final = {"person": ", person jsonb", "seen": _SEEN}
 _KEYBOARDS: Final = {"keyboards": ", dropped jsonb, cleared timestamptz", "forgotten": _FORGOTTEN}
 
 
-# Most batches have nothing to do with jobs or keyboards and bring no news of people, and their statements nothing of
-# it to plan.
+# Most batches have nothing to do with jobs or keyboards, bring no news of people and end nothing, and their statements
+# have nothing of it to plan and to begin.
 LOAD: Final = Prepared(_LOAD, **_TYPES)
 LOAD_FIRING: Final = Prepared(_LOAD + of_jobs.LOADED, **_TYPES)
 COMMITS: Final = {
-    has: Prepared(_COMMIT.format_map(reduce(or_, compress((_JOBS, _PEOPLE, _KEYBOARDS), has), _PARTS)), **_TYPES)
-    for has in product((False, True), repeat=3)
+    has: Prepared(_COMMIT.format_map(reduce(or_, compress((_JOBS, _PEOPLE, _KEYBOARDS, _ENDS), has), _PARTS)), **_TYPES)
+    for has in product((False, True), repeat=4)
 }
-"""How a batch is committed: by whether jobs stand in it, whether people, and whether keyboards are forgotten."""
+"""How a batch is committed: by whether jobs stand in it, whether people, whether keyboards are forgotten, and whether
+an update is dead or says that nobody hears the bot."""
 
 # Sends of a run that is still going on; not if the update was resolved meanwhile, by somebody else.
 WRITE_EARLY: Final = Prepared(

@@ -4,7 +4,7 @@ A batch is one statement and one commit, and yet its rows stand or fall one by o
 versions of the memory it loaded) and its own unique key (the inbox).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -78,6 +78,20 @@ class Resolution:
     """Whether there is news of its person in it."""
     forgets: bool = False
     """Whether keyboards whose buttons carry objects are to be forgotten with it."""
+    ends: bool = False
+    """Whether it is dead, or says that nobody hears the bot any more."""
+
+    @classmethod
+    def of(cls, update_id: int, memory: Iterable[MemoryKey], row: dict[str, Any]) -> "Resolution":
+        """What is to be written, by what stands in its row.
+
+        Raises:
+            TypeError: a text holds a lone surrogate, or a number does not fit: it cannot be JSON.
+        """
+        return cls(
+            update_id, frozenset(memory), orjson.dumps(row),
+            has_jobs="jobs" in row, forgets="dropped" in row, ends="dead" in row or row["reach"] is False,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +213,8 @@ async def _write(
 
 
 def _statement(part: Sequence[Resolution]) -> Prepared:
-    parts = [(one.has_jobs, one.has_person, one.forgets) for one in part]
-    has_jobs, has_person, forgets = map(any, zip(*parts, strict=True))
-    return statements.COMMITS[has_jobs, has_person, forgets]
+    parts = [(one.has_jobs, one.has_person, one.forgets, one.ends) for one in part]
+    return statements.COMMITS[tuple(map(any, zip(*parts, strict=True)))]
 
 
 async def _split(
@@ -249,12 +262,3 @@ async def written_early(database: Statements, customer_id: int, telegram_id: int
         items = len(params["media"]) if method == "sendMediaGroup" else 1
         found[n] = Send(method, params, chat, Lane(lane), None, items)
     return found
-
-
-def encode_row(row: dict[str, Any]) -> bytes:
-    """One update's part of a batch.
-
-    Raises:
-        TypeError: a text holds a lone surrogate, or a number does not fit: it cannot be JSON.
-    """
-    return orjson.dumps(row)
