@@ -36,7 +36,11 @@ class OutboxRow(BotOwned, Created, Base):
         ),
         # For who looks at all bots. What asks for the rows of one does not say that they are due one day, and so never
         # gets this one, however small it seems.
-        Index("ix_outbox_open_due", "due", postgresql_where=text(f"state IN {OPEN_STATES} AND due < 'infinity'")),
+        Index(
+            "ix_outbox_waiting_due", "due", postgresql_where=text("state IN ('queued', 'retry') AND due < 'infinity'")
+        ),
+        # For who takes a bot's outbox over: few, however much waits there.
+        Index("ix_outbox_sending", "bot_id", "started_at", postgresql_where=text("state = 'sending'")),
         Index(
             "uq_outbox_update", "telegram_id", "update_id", "n", unique=True,
             postgresql_where=text("update_id IS NOT NULL"),

@@ -70,11 +70,17 @@ class Asked:
 
     def __init__(self, cursor: Cursor, bot: ServedBot) -> None:
         self._cursor = cursor
-        self._wanted: dict[str, Any] = {"bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "lowest": 3}
+        self._wanted: dict[str, Any] = {"bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "lowest": 3, "max": 3}
 
     def plans(self) -> None:
         """Prepare what is asked, as each connection does every second."""
-        for statement in (statements._CLAIM, statements._RECORD_SENT, statements._RECORD_ANY, statements._NEXT_DUE):
+        for statement in (
+            statements._ADOPT,
+            statements._CLAIM,
+            statements._RECORD_SENT,
+            statements._RECORD_ANY,
+            statements._NEXT_DUE,
+        ):
             self._cursor.execute(statement.prepare)
 
     def blocks_read(self, statement: Prepared, *results: Result) -> int:
@@ -108,6 +114,7 @@ def test_what_a_sender_asks_reads_little_of_a_long_queue_that_came_a_moment_ago(
         asked.plans()
         for _ in range(3):
             assert asked.blocks_read(statements._CLAIM) < 5000
+            assert asked.blocks_read(statements._ADOPT) < 50
             sending = clean.superuser("SELECT id, attempt FROM outbox WHERE state = 'sending'")
             assert sending
             results = [Result(row_id, attempt, "sent", 7) for row_id, attempt in sending]

@@ -158,10 +158,12 @@ UPDATE outbox o SET due = now() WHERE {BY_ID.format("o")} AND id = ANY(ARRAY(
 RETURNING id
 """
 
-_ASLEEP = """
-SELECT DISTINCT o.bot_id FROM outbox o JOIN bots b ON b.id = o.bot_id AND b.status NOT IN ('error', 'inactive')
- WHERE o.state IN ('queued', 'retry', 'sending') AND o.due < 'infinity' AND o.due <= now()
-   AND (o.state <> 'sending' OR o.started_at < now() - interval '60 s')
+_ASLEEP = f"""
+SELECT o.bot_id FROM (
+  SELECT bot_id FROM outbox WHERE state IN {WAITING} AND due < 'infinity' AND due <= now()
+  UNION
+  SELECT bot_id FROM outbox WHERE state = 'sending' AND started_at < now() - interval '60 s') AS o
+  JOIN bots b ON b.id = o.bot_id AND b.status NOT IN ('error', 'inactive')
 """
 
 
