@@ -10,7 +10,7 @@ import redis
 from botyard.mailbox import owners
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
-from botyard.mailbox.owners import Roll, owner_token
+from botyard.mailbox.owners import Roll, owner_token, owner_tokens
 from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES
 from tasks.processes import WorkerProcess
 from tests.integration.mailbox_tools import BODY, BOT, CHAT, OTHER, owner, place, take
@@ -110,6 +110,21 @@ async def test_what_the_living_and_other_machines_hold_stays_theirs(
     assert roll.call() == 0
     assert valkey.hgetall(f"by:own:{BOT}") == before
     assert dead not in {one.decode() if isinstance(one, bytes) else one for one in before.values()}
+
+
+async def test_what_is_held_by_tokens_that_were_drawn_together_is_freed_too(
+    boxes: Mailboxes, valkey: "redis.Redis", roll: Roll, child: "subprocess.Popen[bytes]"
+) -> None:
+    tokens, name = owner_tokens(3), enrolled(valkey, child.pid)
+    assert len(set(tokens)) == 3
+    ours = owners._process(os.getpid())
+    for number, (chat, token) in enumerate(zip((CHAT, OTHER), tokens, strict=False)):
+        await boxes.accept(BOT, chat, number, BODY)
+        assert await take(boxes, token.replace(ours, name)) is not None
+    child.kill()
+    child.wait()
+    assert roll.call() == 2
+    assert valkey.hgetall(f"by:own:{BOT}") == {}
 
 
 async def test_a_process_that_has_stopped_is_off_the_roll(valkey: "redis.Redis", roll: Roll) -> None:

@@ -40,6 +40,12 @@ def owner_token() -> str:
     return f"{_process(os.getpid())}.{fresh_id()}"
 
 
+def owner_tokens(count: int) -> list[str]:
+    """As many, drawn at once."""
+    drawn = owner_token()
+    return [f"{drawn}-{place}" for place in range(count)]
+
+
 @lru_cache(maxsize=4)
 def _process(pid: int) -> str:
     return f"{machine()}-{pid}-{_started(pid)}"

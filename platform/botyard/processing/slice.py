@@ -18,7 +18,7 @@ from botyard.errors import InputError
 from botyard.hosting import Host
 from botyard.mailbox.keeping import Keeper
 from botyard.mailbox.leases import Lease, Renewer
-from botyard.mailbox.owners import owner_token
+from botyard.mailbox.owners import owner_tokens
 from botyard.mailbox.protocol import Held
 from botyard.mailbox.tickets import TicketQueue
 from botyard.processing import failure_notes, store
@@ -240,7 +240,7 @@ class Slice:
 
     async def _take(self, count: int, stamp: int | None, *, holding: bool) -> list[_Holding]:
         """As many chats as are ready, up to ``count``, in one trip to Redis."""
-        tokens = [owner_token() for _ in range(count)]
+        tokens = owner_tokens(count)
         take = self._host.mailboxes.take
         found = await take(self._telegram_id, self._ticket, tokens, stamp, self._queue, holding=holding)
         return [_Holding(one, token) for one, token in zip(found, tokens, strict=False)]
