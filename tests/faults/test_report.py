@@ -25,3 +25,7 @@ def test_every_planted_bug_was_caught_by_its_row() -> None:
 
 def test_no_promise_was_broken_and_nothing_took_longer_than_it_may() -> None:
     assert [(run["row"], run["seed"], run["broken"], run["late"]) for run in RUNS if run["broken"] or run["late"]] == []
+
+
+def test_the_whole_campaign_takes_no_longer_than_an_hour_and_forty_minutes() -> None:
+    assert sum(run["took_s"] for run in RUNS) <= 100 * 60
