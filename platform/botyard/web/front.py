@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import structlog
 from fastapi import FastAPI
@@ -31,6 +31,7 @@ from db.roles import check_application_role
 log = structlog.get_logger(__name__)
 
 _FLUSH_SECONDS = 1.0
+_CHECK_SECONDS = 6.0
 
 
 class Front:
@@ -80,8 +81,8 @@ class Front:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        await self._check_redis()
-        await asyncio.get_running_loop().run_in_executor(None, check_application_role)
+        await _checked("redis", self._check_redis())
+        await _checked("application_role", asyncio.to_thread(check_application_role))
         self._loop = asyncio.get_running_loop()
         self._sync.start()
         collect_seldom()
@@ -125,6 +126,19 @@ class Front:
         except RedisError as error:
             metrics.put_back(taken)
             log.warning("metrics_not_written", error=type(error).__name__)
+
+
+async def _checked(what: str, check: Awaitable[None]) -> None:
+    """Look once more before the first request, but only for a moment.
+
+    A server that is silent is no reason to take nothing in: each request finds out for itself. And a deploy gives a new
+    process up that is not ready within its time, and leaves the old one where it is.
+    """
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await check
+    except TimeoutError:
+        log.warning("start_not_checked", check=what)
 
 
 def build_app() -> Front:

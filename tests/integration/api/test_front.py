@@ -1,12 +1,16 @@
 """The web process as a whole: what it remembers is forgotten when another process tells of a change."""
 
 import gc
+import threading
 from hashlib import sha256
 
 import orjson
+import pytest
 import redis
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
+from botyard.web import front
 from botyard.web.front import build_app
 from tests.e2e.yard import wait_until
 from tests.factories import SECRET, TELEGRAM_ID, make_bot, message
@@ -17,6 +21,26 @@ def test_it_looks_for_garbage_seldom(clean: Services) -> None:  # noqa: ARG001 -
     gc.set_threshold(700)
     with TestClient(build_app()):
         assert gc.get_threshold()[0] == 20_000
+
+
+def test_it_takes_updates_in_though_a_server_is_silent_when_it_begins(
+    clean: Services,  # noqa: ARG001 - the process finds it in the environment
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    silence = threading.Event()
+    monkeypatch.setattr(front, "_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(front, "check_application_role", lambda: silence.wait(30))
+    make_bot()
+    app = build_app()
+    with capture_logs() as lines, TestClient(app) as web:
+        taken = web.post(
+            f"/webhook/public-{TELEGRAM_ID}",
+            content=orjson.dumps(message(1)),
+            headers={"X-Telegram-Bot-Api-Secret-Token": SECRET, "Content-Type": "application/json"},
+        )
+        silence.set()
+    assert taken.status_code == 200
+    assert [line["check"] for line in lines if line["event"] == "start_not_checked"] == ["application_role"]
 
 
 def test_a_door_that_changed_is_looked_up_again_at_once(
