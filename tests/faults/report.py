@@ -40,8 +40,11 @@ def _of_rows(runs: Iterable[dict[str, Any]]) -> str:
 def _line(number: int, fault: str, runs: Sequence[dict[str, Any]]) -> str:
     sums = " | ".join(f"{sum(run[name] for run in runs):,}" for name in _COUNTS)
     times = [run["drain_s"] for run in runs]
-    named = [name for name in runs[0]["more"] if name not in _NOT_SAID]
-    further = ", ".join(f"{name} {_spread([run['more'][name] for run in runs])}" for name in named)
+    found: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        for name, value in run["more"].items():
+            found[name].append(value)
+    further = ", ".join(f"{name} {_spread(values)}" for name, values in found.items() if name not in _NOT_SAID)
     waits = f"{statistics.median(times):.1f} s | {max(times):.1f} s | {max(run['p99_s'] for run in runs):.1f} s"
     return f"| {number} | {fault} | {len(runs)} | {sums} | {waits} | {further} |\n"
 
