@@ -15,9 +15,9 @@ from botyard.bots.registry import ServedBot
 from botyard.processing.early import EarlySends
 from botyard.processing.store import Verdict, Wanted
 from botyard.telegram.run import Lane, Send, UpdateRun
-from db.engine import get_engine
+from db.prepared import Prepared
 from tests.factories import CHAT, guard, make_bot, resolution, send
-from tests.integration.asked import commit, load, statements
+from tests.integration.asked import asked, commit, load, statements
 from tests.services import Services
 
 KEY = ("chat", str(CHAT))
@@ -313,8 +313,8 @@ def test_a_connection_that_was_cut_is_replaced_and_nothing_is_done_twice(clean: 
 
 
 def test_the_servers_limits_are_shorter_than_a_lease(bot: ServedBot) -> None:
-    assert bot.id
-    with get_engine("statements").connect() as connection:
-        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
-    assert shown == ["5s", "2s", "5s"]
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    said = ", ".join(f"current_setting('{name}')" for name in names)
+    shown = Prepared(f"SELECT {said} FROM bots WHERE id = %(bot)s", bot="bigint")
+    found = asked(statements().execute({"tenant": str(bot.customer_id), "bot": bot.id}, shown))
+    assert found == [("5s", "2s", "5s")]
