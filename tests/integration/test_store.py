@@ -315,6 +315,6 @@ def test_a_connection_that_was_cut_is_replaced_and_nothing_is_done_twice(clean: 
 def test_the_servers_limits_are_shorter_than_a_lease(bot: ServedBot) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     said = ", ".join(f"current_setting('{name}')" for name in names)
-    shown = Prepared(f"SELECT {said} FROM bots WHERE id = %(bot)s", bot="bigint")
+    shown = Prepared(f"SELECT {said} FROM bots WHERE id = %(bot)s", bot="bigint")  # noqa: S608 - names of settings
     found = asked(statements().execute({"tenant": str(bot.customer_id), "bot": bot.id}, shown))
     assert found == [("5s", "2s", "5s")]
