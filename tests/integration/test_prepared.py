@@ -147,7 +147,7 @@ async def test_any_loop_may_ask(statements: Statements) -> None:
 
 
 def test_what_is_longer_than_a_socket_takes_at_once_arrives_whole(statements: Statements) -> None:
-    text = "näive " * 1_000_000
+    text = "näive " * 4_000_000
     assert run(statements, WEIGHED, one=text) == [(len(text), text)]
     assert run(statements, ADDED) == SUM
 
