@@ -115,7 +115,10 @@ class Statements:
             line.close()
             raise
         finally:
-            if not line.closed:
+            if line.closed:
+                # Whatever it ended with: its loop is to look at its socket no more.
+                line.close()
+            else:
                 self._idle.append(line)
 
     async def _line(self) -> Line:

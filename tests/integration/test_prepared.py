@@ -222,6 +222,24 @@ def test_one_that_breaks_takes_the_idle_ones_with_it(clean: Services) -> None:
     asked(_close(statements))
 
 
+def test_one_that_breaks_with_whatever_error_is_looked_at_no_more(
+    statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(statements, ADDED)
+    (line,) = statements._idle
+
+    async def broken(broken_line: Line, *_: object) -> Rows:
+        broken_line._connection.close()
+        raise psycopg2.DatabaseError
+
+    monkeypatch.setattr(statements, "_run", broken)
+    with pytest.raises(psycopg2.DatabaseError):
+        run(statements, ADDED)
+    assert line._watched is None
+    monkeypatch.undo()
+    assert run(statements, ADDED) == SUM
+
+
 def test_who_gives_up_leaves_no_answer_to_others(statements: Statements) -> None:
     async def impatient() -> Rows:
         asking = asyncio.create_task(statements.execute(GIVEN | {"other": 50}, SLEPT))
