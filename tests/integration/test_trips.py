@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 
+from botyard.mailbox import scripts, trips
 from botyard.mailbox.trips import Trips
 from tests.services import Services
 
@@ -200,3 +201,12 @@ async def test_many_who_come_and_go_are_all_answered(async_valkey: "redis.asynci
     async with asyncio.timeout(20):
         await asyncio.gather(*(coming_and_going() for _ in range(20)))
     assert await add(args=(0,)) == 1200
+
+
+def test_what_all_calls_of_a_script_need_is_made_once_for_a_trip() -> None:
+    text = trips._each(scripts.source("take")).source
+    assert (
+        text.index("local function index(bot)")
+        < text.index("local function call(ARGV)")
+        < text.index("LINDEX', 'by:box")
+    )
