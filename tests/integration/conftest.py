@@ -11,6 +11,7 @@ import structlog
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.keeping import Keeper
 from botyard.settings import Settings
+from botyard.telemetry import logs
 from tests.integration.fake_api import FakeApi, fake_api
 from tests.integration.mailbox_tools import TIMES
 from tests.integration.own_scripts import Write, written
@@ -20,8 +21,12 @@ from tests.unit.simulator.process import Client, Process
 
 
 @pytest.fixture(autouse=True)
-def own_logs() -> Iterator[None]:
-    """A command that runs in this process writes its logs to the standard error it finds, which a test takes away."""
+def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command that runs in this process writes its logs to the standard error it finds, which a test takes away.
+
+    Nor does a logger stay as the test before it had it: the next one would look for its lines in vain.
+    """
+    monkeypatch.setattr(logs, "_LOGGERS_STAY", False)
     yield
     structlog.reset_defaults()
 

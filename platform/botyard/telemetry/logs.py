@@ -14,6 +14,8 @@ from botyard.telemetry.redaction import redact
 _QUIET: Final = ("httpx", "httpcore", "telegram", "aiohttp")
 # Celery says "received" and "succeeded" of every ticket.
 _CHATTY: Final = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "celery.worker.consumer.connection")
+# A logger is built once in a process; one that was built follows no later configuration.
+_LOGGERS_STAY = True
 
 
 class _RedactedFormatter(structlog.stdlib.ProcessorFormatter):
@@ -52,7 +54,7 @@ def configure_logs(settings: Settings, process: str) -> None:
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=_LOGGERS_STAY,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
