@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import signals
 
+from botyard.garbage import look_seldom
 from botyard.mailbox.tickets import YardCelery
 from tasks.process_logs import connect_logs
 
@@ -27,6 +28,7 @@ connect_logs()
 @signals.celeryd_init.connect(weak=False)
 def load_tasks(**_: object) -> None:
     """A worker is being made: only workers need the tasks' bodies, and with them the bots; beat and Flower do not."""
+    look_seldom()
     import tasks.customers  # noqa: PLC0415
     import tasks.endpoints  # noqa: PLC0415
     import tasks.maintenance  # noqa: PLC0415
