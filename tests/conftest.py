@@ -2,10 +2,12 @@
 
 import gc
 from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any, Final
 
 import pytest
 import redis
 import redis.asyncio
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from botyard.garbage import collect_seldom
 from botyard.processing.people import Acquaintances
@@ -13,6 +15,27 @@ from botyard.settings import Settings, get_settings
 from db.acting import act_as
 from tests import services as running
 from tests.services import Services
+
+# What such files share is made once if one process runs them one after the other: a whole yard, and the bots' runs
+# under plain python-telegram-bot.
+_TOGETHER: Final = {
+    **dict.fromkeys(["tests/e2e/test_answers.py", "tests/e2e/test_order.py", "tests/e2e/test_watching.py"], "one yard"),
+    **dict.fromkeys(["tests/idiomatic/test_plain.py", "tests/idiomatic/test_same.py"], "plain runs"),
+}
+
+
+class ByWhatIsShared(LoadFileScheduling):  # type: ignore[misc]
+    """The tests of a file run in one process, and so do files that share what is dear to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared | None:
+    """With ``--dist loadfile``."""
+    return ByWhatIsShared(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_configure() -> None:
