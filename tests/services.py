@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from cryptography.fernet import Fernet
 from redis import Redis
+from sqlalchemy import Engine, create_engine, make_url
 
 from botyard.embedded import PostgresServer, ValkeyServer, free_port
 from botyard.settings import get_settings
@@ -60,46 +62,54 @@ class Services:
     postgres_url: str
     """The superuser, in the database ``postgres``: for what no role of the product may do."""
     redis_url: str
-    _lasting: list["psycopg2.extensions.connection"] = field(default_factory=list, repr=False)
-    """To empty the tables before each test: the first statements of a new connection take longer than the work."""
 
     @property
     def owner_url(self) -> str:
         return self.environment["DATABASE_OWNER_URL"]
 
-    def superuser(self, *statements: str, database: str = "botyard") -> list[tuple[Any, ...]]:
-        """Run statements as the superuser, who is under no policy; the rows of the last one."""
-        with contextlib.closing(self._connection(database)) as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
+    @cached_property
+    def _lasting(self) -> Engine:
+        """The superuser's connections that stay: what a new one does first takes longer than most statements."""
+        url = make_url(self.postgres_url).set(drivername="postgresql+psycopg2", database="botyard")
+        return create_engine(url, pool_pre_ping=True, max_overflow=-1)
 
-    def _connection(self, database: str) -> "psycopg2.extensions.connection":
-        connection = psycopg2.connect(self.postgres_url.rsplit("/", 1)[0] + f"/{database}")
-        connection.autocommit = True
-        return connection
+    def superuser(self, *statements: str, database: str = "") -> list[tuple[Any, ...]]:
+        """Run statements as the superuser, who is under no policy; the rows of the last one.
+
+        Args:
+            statements: SQL; settings that they make last no longer than this call.
+            database: another one than ``botyard``.
+        """
+        if database or any(statement.startswith("SET ") for statement in statements):
+            with contextlib.closing(
+                psycopg2.connect(f"{self.postgres_url.rsplit('/', 1)[0]}/{database or 'botyard'}")
+            ) as connection:
+                return _executed(connection, statements)
+        pooled = self._lasting.raw_connection()
+        try:
+            return _executed(pooled.driver_connection, statements)
+        finally:
+            pooled.close()
 
     def empty(self) -> None:
         """Forget everything but the customers and the tables."""
-        try:
-            self._forget_rows()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):  # a test has ended the connection
-            self._lasting.clear()
-            self._forget_rows()
+        self.superuser(_EMPTY)
         with Redis.from_url(self.redis_url) as redis:
             redis.flushall()
         empty_rabbitmq()
         get_sync.cache_clear()
 
-    def _forget_rows(self) -> None:
-        if not self._lasting:
-            self._lasting.append(self._connection("botyard"))
-        with self._lasting[0].cursor() as cursor:
-            cursor.execute(_EMPTY)
-
     def tell_everybody(self) -> None:
         """Let every process read everything anew, after a change that told nobody."""
         get_sync().publish("resync", {})
+
+
+def _executed(connection: Any, statements: Iterable[str]) -> list[tuple[Any, ...]]:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 @contextlib.contextmanager
