@@ -322,6 +322,11 @@ def test_a_free_port_is_free() -> None:
     assert port_is_free(LOOPBACK, free_port())
 
 
+def test_two_servers_that_do_not_listen_yet_have_two_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.sample", lambda candidates, tries: list(candidates)[:tries])
+    assert free_port() != free_port()
+
+
 def test_an_address_carries_any_name_and_password(tmp_path: Path) -> None:
     url = urlsplit(PostgresServer(tmp_path, 5432, password="x").url("us/er", AWKWARD, "bot yard"))
     assert (unquote(url.username or ""), unquote(url.password or "")) == ("us/er", AWKWARD)

@@ -11,6 +11,8 @@ LOOPBACK = "127.0.0.1"
 # taken by somebody's connection while its server restarts.
 _CANDIDATES = range(20_000, 32_000)
 _TRIES = 200
+# Nobody listens yet on a port that was just found: it is not found a second time.
+_found: set[int] = set()
 
 
 def port_is_free(host: str, port: int) -> bool:
@@ -32,13 +34,14 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port that is free now; somebody else may take it before it is used.
+    """A port that is free now, and was not found by this process before; others may take it before it is used.
 
     Raises:
         OSError: none was found.
     """
     for port in random.sample(_CANDIDATES, _TRIES):
-        if port_is_free(host, port):
+        if port not in _found and port_is_free(host, port):
+            _found.add(port)
             return port
     raise OSError(errno.EADDRINUSE, f"none of {_TRIES} ports tried on {host} is free")
 
