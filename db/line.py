@@ -106,9 +106,11 @@ class Line:
                 answer.set_result([] if used.description is None else used.fetchall())
 
     def _fail(self, error: psycopg2.Error) -> None:
-        if self._answer is None:
-            # It was ended from the other side while nobody asked.
+        if self._answer is None or self.closed:
+            # Ended from the other side, perhaps while nobody asked. At once: the driver has given the socket up, and
+            # the next connection may have it by its number before whoever asked closes this one.
             self.close()
+        if self._answer is None:
             return
         answer, _ = self._ended()
         if not answer.done():

@@ -222,6 +222,31 @@ def test_one_that_breaks_takes_the_idle_ones_with_it(clean: Services) -> None:
     asked(_close(statements))
 
 
+def test_a_connection_that_breaks_takes_no_answer_from_the_next_one_with_its_socket(clean: Services) -> None:
+    """The driver gives a socket up when it finds it ended, and the next that is opened has the same number."""
+
+    async def next_one() -> Rows:
+        broken = await Line.opened(asyncio.get_running_loop())
+        place = broken._connection.fileno()
+        sleeping = broken.ask("SELECT pg_sleep(10)")
+        await asyncio.to_thread(
+            clean.superuser, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'botyard_app'"
+        )
+        await asyncio.wait([sleeping])
+        assert isinstance(sleeping.exception(), psycopg2.OperationalError)
+        following = [await Line.opened(asyncio.get_running_loop()) for _ in range(3)]
+        assert place in [line._connection.fileno() for line in following]
+        broken.close()  # whoever asked comes to it only now
+        try:
+            async with asyncio.timeout(5):
+                return [row for line in following for row in await line.ask("SELECT 1")]
+        finally:
+            for line in following:
+                line.close()
+
+    assert asked(next_one()) == [(1,)] * 3
+
+
 def test_one_that_breaks_with_whatever_error_is_looked_at_no_more(
     statements: Statements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
