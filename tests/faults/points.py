@@ -27,7 +27,6 @@ STEPS: Final[dict[str, tuple[Any, str]]] = {
     "commit": (store, "commit"),
     "done": (Mailboxes, "done"),
     "send_take": (Mailboxes, "send_take"),
-    "adopt": (Outbox, "adopt"),
     "record": (Outbox, "record_and_claim"),
     "call": (ApiClient, "call"),
 }

@@ -50,8 +50,10 @@ class AskedOutbox:
     def __init__(self, bot: ServedBot, owner: str) -> None:
         self.outbox = Outbox(statements(), bot.id, bot.customer_id, owner)
 
-    def adopt(self) -> int:
-        return asked(self.outbox.adopt())
+    def adopt(self) -> int | None:
+        """What is taken over, and nothing claimed."""
+        self.record_and_claim([], 0)
+        return self.outbox.adopted
 
     def record_and_claim(self, results: Sequence[Result], limit: int, **bulk: int) -> list[Row]:
         return asked(self.outbox.record_and_claim(results, limit, **bulk))

@@ -125,6 +125,21 @@ def test_what_a_lost_sender_was_sending_is_uncertain_and_follows_the_bots_choice
     assert (again.id, again.attempt, again.uncertain_count, again.may_repeat) == (repeat, 2, 1, True)
 
 
+def test_the_first_claim_of_a_holder_takes_over_and_says_so_whether_it_finds_anything_to_send(
+    clean: Services, bot: ServedBot
+) -> None:
+    add_row(clean, bot, "left", repeat_policy="leave")
+    gone, me = outbox_of(bot, "gone"), outbox_of(bot, "me")
+    gone.record_and_claim([], 50)
+    assert (me.record_and_claim([], 50), me.outbox.adopted) == ([], 1)
+    add_row(clean, bot, "later")
+    assert [row.params["text"] for row in gone.record_and_claim([], 50)] == ["later"]
+    assert (me.record_and_claim([], 50), me.outbox.adopted) == ([], 1), "the first only"
+    next_one = outbox_of(bot, "next")
+    assert [row.params["text"] for row in next_one.record_and_claim([], 50)] == ["later"]
+    assert next_one.outbox.adopted == 1
+
+
 def test_a_late_sent_of_the_same_attempt_is_believed_and_a_late_refusal_is_not(clean: Services, bot: ServedBot) -> None:
     kept = [
         add_row(clean, bot, chat_key=chat, repeat_policy=policy) for chat, policy in (("a", "repeat"), ("b", "leave"))
@@ -143,10 +158,10 @@ def test_a_late_sent_of_the_same_attempt_is_believed_and_a_late_refusal_is_not(c
 
 def test_a_late_sent_of_an_attempt_that_was_repeated_changes_nothing(clean: Services, bot: ServedBot) -> None:
     row_id = add_row(clean, bot)
-    outbox_of(bot, "gone").record_and_claim([], 50)
-    outbox_of(bot).adopt()
-    outbox_of(bot).record_and_claim([], 50)
-    outbox_of(bot, "gone").record_and_claim([Result(row_id, 1, "sent", 9)], 0)
+    gone = outbox_of(bot, "gone")
+    gone.record_and_claim([], 50)
+    assert [row.id for row in outbox_of(bot).record_and_claim([], 50)] == [row_id]
+    gone.record_and_claim([Result(row_id, 1, "sent", 9)], 0)
     assert column(clean, row_id, "state, attempt, message_id") == ("sending", 2, None)
 
 
@@ -184,10 +199,12 @@ def test_real_ids_are_found_by_update_and_number_and_none_for_what_was_not_sent(
 def test_two_senders_never_claim_one_row(clean: Services, bot: ServedBot) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
+    senders = [outbox_of(bot, str(owner)) for owner in range(4)]
+    assert [sender.adopt() for sender in senders] == [0] * 4
     for number in range(60):
         add_row(clean, bot, chat_key=str(number))
     with ThreadPoolExecutor(4) as threads:
-        claimed = list(threads.map(lambda owner: outbox_of(bot, str(owner)).record_and_claim([], 20), range(4)))
+        claimed = list(threads.map(lambda sender: sender.record_and_claim([], 20), senders))
     ids = [row.id for rows in claimed for row in rows]
     assert len(ids) == len(set(ids))
     assert len(ids) >= 20

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Any
 
+import psycopg2
 import pytest
 from aiohttp import web
 
 import botyard.delivery.slice
 from botyard.bots.registry import ServedBot
+from botyard.delivery.outbox import Outbox
 from botyard.delivery.sender import Sender
 from botyard.telegram.run import Lane
 from tests.factories import make_bot, until
@@ -69,3 +71,23 @@ async def test_what_was_sent_is_recorded_although_another_call_ended_in_a_fault_
         await yard.deliver(bot)
     assert len(api.calls) == 2
     assert sent(yard.services) == 2
+
+
+async def test_a_sender_that_has_nothing_to_record_does_not_wait_for_a_database_that_is_away(
+    yard: Rig, api: FakeApi, bot: ServedBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_row(yard.services, bot, "hi")
+    asked = 0
+
+    async def away(*_: Any, **__: Any) -> list[Any]:
+        nonlocal asked
+        asked += 1
+        raise psycopg2.OperationalError
+
+    monkeypatch.setattr(Outbox, "record_and_claim", away)
+    with pytest.raises(psycopg2.OperationalError):
+        await yard.deliver(bot)
+    assert asked == 1
+    monkeypatch.undo()
+    await yard.deliver_until(bot, lambda: sent(yard.services) == 1)
+    assert api.texts == ["hi"]

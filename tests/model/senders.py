@@ -63,6 +63,7 @@ class Senders:
         elif sender.at == TAKE:
             yield self._takes(state, sender)
         elif sender.at == ADOPT:
+            # In truth one transaction with the first claim: as two steps there are more orders, not fewer.
             rows = self._outbox.adopt(state.rows, sender.token)
             yield "adopts", False, sender._replace(at=WORK), state._replace(rows=rows)
         elif sender.at == LOOK:

@@ -33,7 +33,7 @@ WITH adopted AS (
          resolved_at = CASE WHEN {_REPEATED} THEN NULL ELSE now() END
    WHERE bot_id = %(bot)s AND state = 'sending' AND owner <> %(owner)s RETURNING *
 ), ended AS (SELECT * FROM adopted WHERE state = 'uncertain'), {LET_NEXT}
-SELECT count(*) FROM adopted
+SELECT set_config('app.adopted', count(*)::text, true) FROM adopted
 """,
     bot="bigint",
     owner="text",
@@ -61,14 +61,17 @@ WITH due AS MATERIALIZED (
   UPDATE outbox SET due = 'infinity' WHERE id IN (
     SELECT id FROM outbox d WHERE {BY_ID.format("d")} AND id = ANY(ARRAY(SELECT id FROM due WHERE behind))
        FOR UPDATE SKIP LOCKED)
+), claimed AS (
+  UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
+    FROM head WHERE o.id = head.id
+  RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.attempt, o.failures, o.uncertain_count,
+            o.repeat_policy, o.deadline < now() AS late, o.caused_at,
+            (SELECT c.unreachable_reason FROM chats c WHERE c.bot_id = o.bot_id AND c.chat_key = o.chat_key
+              AND o.lane > 0 AND c.unreachable_since IS NOT NULL AND NOT o.params ? 'business_connection_id'),
+            coalesce(o.waits, '{{}}')::text
 )
-UPDATE outbox o SET state = 'sending', attempt = attempt + 1, owner = %(owner)s, started_at = now()
-  FROM head WHERE o.id = head.id
-RETURNING o.id, o.chat_key, o.telegram_id, o.lane, o.method, o.params::text, o.attempt, o.failures, o.uncertain_count,
-          o.repeat_policy, o.deadline < now() AS late, o.caused_at,
-          (SELECT c.unreachable_reason FROM chats c WHERE c.bot_id = o.bot_id AND c.chat_key = o.chat_key AND o.lane > 0
-            AND c.unreachable_since IS NOT NULL AND NOT o.params ? 'business_connection_id'),
-          coalesce(o.waits, '{{}}')::text
+SELECT nullif(adopted, '')::int, claimed.*
+  FROM current_setting('app.adopted', true) AS adopted LEFT JOIN claimed ON true
 """,
     bot="bigint",
     owner="text",
@@ -241,14 +244,13 @@ class Outbox:
     def __init__(self, statements: Statements, bot_id: int, customer_id: int, owner: str) -> None:
         self._statements = statements
         self._parameters = {"tenant": str(customer_id), "bot": bot_id, "owner": owner, "max": _MAX_UNCERTAIN}
-
-    async def adopt(self) -> int:
-        """Take over what a lost holder was sending; how many rows that were."""
-        ((count,),) = await self._statements.execute(self._parameters, _ADOPT)
-        return int(count)
+        self.adopted: int | None = None
+        """How many rows a lost holder was sending, which were taken over; none: nobody has looked yet."""
 
     async def record_and_claim(self, results: Sequence[Result], limit: int, bulk: int = _LOOKED_AT) -> list[Row]:
         """Write what became of earlier rows and claim the next, in one round trip and one commit.
+
+        The first time, take over before that what a lost holder was sending.
 
         Args:
             results: of rows claimed earlier.
@@ -261,8 +263,11 @@ class Outbox:
             parameters["batch"] = orjson.dumps(list(results)).decode()
             sent = all(result.verdict == "sent" for result in results)
             record = (_RECORD_SENT if sent else _RECORD_ANY,)
-        statements = (*record, _CLAIM)
-        return [_row(*found) for found in await self._statements.execute(parameters, *statements)]
+        first = (_ADOPT,) if self.adopted is None else ()
+        found = await self._statements.execute(parameters, *first, *record, _CLAIM)
+        if first:
+            self.adopted = found[0][0]
+        return [_row(*claimed) for _, *claimed in found if claimed[0] is not None]
 
     async def next_due(self, *, bulk: bool = True) -> float | None:
         """Seconds until there is a row to look at, of the bulk lane or of the others only; none: nothing is waiting."""

@@ -78,7 +78,10 @@ class SendingSlice:
             else:
                 outbox = Outbox(self._host.statements, bot.id, bot.customer_id, token)
                 sender = Sender(self._api, self._limiter, outbox, bot, self._host, lease)
-                due_in = await self._work(bot, outbox, sender)
+                try:
+                    due_in = await self._work(outbox, sender)
+                finally:
+                    _tell(bot, outbox.adopted)
         finally:
             # A renewal that comes after the release would be told "lost".
             self._renewer.drop(lease)
@@ -89,13 +92,8 @@ class SendingSlice:
     def _lose(self) -> None:
         self._lost = True
 
-    async def _work(self, bot: ServedBot, outbox: Outbox, sender: Sender) -> float | None:
+    async def _work(self, outbox: Outbox, sender: Sender) -> float | None:
         """Claim, send, record, until the time is over; seconds until the next row is due."""
-        adopted = await outbox.adopt()
-        if adopted:
-            log.warning("sends_uncertain", bot=bot.id, count=adopted)
-            metrics.UNCERTAIN.inc(adopted, bot=bot.id)
-            activity.note(bot, "uncertain", adopted)
         until = time.monotonic() + self._host.settings.slice_seconds
         try:
             while True:
@@ -145,7 +143,7 @@ class SendingSlice:
             await asyncio.wait(self._flying)
         self._ended += [call.result() for call in self._landed if not call.cancelled() and call.exception() is None]
         self._landed.clear()
-        for wait in _RECORD_AGAIN_SECONDS:
+        for wait in _RECORD_AGAIN_SECONDS if self._ended else ():
             try:
                 await outbox.record_and_claim(self._ended, 0)
             except DATABASE_TROUBLE as error:
@@ -180,3 +178,11 @@ class SendingSlice:
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+def _tell(bot: ServedBot, adopted: int | None) -> None:
+    """What a lost holder was sending was perhaps sent."""
+    if adopted:
+        log.warning("sends_uncertain", bot=bot.id, count=adopted)
+        metrics.UNCERTAIN.inc(adopted, bot=bot.id)
+        activity.note(bot, "uncertain", adopted)
