@@ -1,5 +1,6 @@
 """Looking after many bots: whose turn it is, and what a Bot API that is away does not do to them."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -36,7 +37,8 @@ def many_bots(services: Services, api_url: str, count: int) -> None:
 
 @pytest.fixture(autouse=True)
 def opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokens of a thousand rows made by one statement."""
+    """The tokens of a thousand rows made by one statement, and nobody who needs the processor meanwhile."""
+    monkeypatch.setattr(checking, "_PER_SECOND", 10_000)
     monkeypatch.setattr(
         "botyard.bots.connection.webhooks.open_sealed", lambda secret: f"{secret.name.partition(':')[2]}:AAAA"
     )
@@ -195,6 +197,26 @@ async def test_what_is_odd_about_one_bot_keeps_no_other_from_its_turn(
     async with checks_of(settings) as checks:
         await checks.check_due()
     assert checked(clean) == set(range(1, 11)) - {3}
+
+
+async def test_a_round_leaves_the_processor_to_others_between_its_bots(
+    clean: Services, settings: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_bots(clean, api.url, 11)
+    clean.superuser("INSERT INTO bot_health (bot_id, customer_id, contacted_at) SELECT id, 1, now() FROM bots")
+    well(api)
+    monkeypatch.setattr(checking, "_PER_SECOND", 20)
+    began = time.monotonic()
+    async with checks_of(settings) as checks:
+        await checks.check_due()
+    assert time.monotonic() - began >= 10 / 20
+    assert len(checked(clean)) == 11
+    clean.superuser("UPDATE bot_health SET checked_at = NULL, next_check = now()")
+    monkeypatch.setattr(checking, "_PER_SECOND", 0.01)
+    monkeypatch.setattr(checking, "_SPREAD_SECONDS", 0.1)
+    async with checks_of(settings) as checks:
+        await checks.check_due()
+    assert len(checked(clean)) == 11, "no slower than that all have their turn"
 
 
 async def test_a_round_that_takes_too_long_leaves_the_rest_to_the_next(

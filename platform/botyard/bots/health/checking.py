@@ -35,6 +35,9 @@ _TICKS: Final = 40
 """In so many ticks, a minute each, all of more bots are: so Telegram still knows each when its turn comes."""
 _SIDE_BY_SIDE: Final = 32
 _SECONDS: Final = 45.0
+_PER_SECOND: Final = 10
+"""So many a second are enough, unless the round would not be over in time: updates need the processor meanwhile."""
+_SPREAD_SECONDS: Final = 30.0
 _LEASE: Final = "by:checks"
 _LEASE_SECONDS: Final = 90.0
 _SILENT_HOST: Final = 5
@@ -161,12 +164,15 @@ class Checker:
         return found
 
     async def _check_all(self, reconciler: Reconciler, due: Iterable[int], *, many: bool) -> None:
-        left = iter(due)
-        until = time.monotonic() + _SECONDS
+        wanted = list(due)
+        left = enumerate(wanted)
+        pause = min(1 / _PER_SECOND, _SPREAD_SECONDS / max(1, len(wanted)))
+        began = time.monotonic()
 
         async def work() -> None:
-            for bot_id in left:
-                if time.monotonic() > until:
+            for place, bot_id in left:
+                await asyncio.sleep(max(0.0, began + place * pause - time.monotonic()))
+                if time.monotonic() > began + _SECONDS:
                     return
                 try:
                     await self._check_one(reconciler, bot_id, many=many)
