@@ -16,6 +16,7 @@ from benchmarks.beside import beside
 from benchmarks.machine import REST, pin
 from benchmarks.report import keep
 from benchmarks.rounds import ROUNDS, take_turns
+from benchmarks.sizing import sizing
 from benchmarks.stage import Stage
 from benchmarks.table import HEAD, judge
 
@@ -23,7 +24,7 @@ GROUPS: Final = {
     group.__name__: group
     for group in (
         cases.receiving, cases.through, cases.at_a_pace, cases.sending, cases.single, sizes.weight, sizes.by_bots,
-        sizes.by_chats, sizes.by_processes, beside,
+        sizes.by_chats, sizes.by_processes, sizing, beside,
     )
 }  # fmt: skip
 _SECONDS: Final = 5.0
@@ -41,10 +42,10 @@ def main(arguments: list[str]) -> int:
         for name in asked.groups or GROUPS:
             print(name, flush=True)
             found[name] = [one.as_json() for one in take_turns(GROUPS[name](stage), asked.rounds)]
+            if asked.rounds >= ROUNDS and asked.seconds >= _SECONDS:
+                keep({name: found[name]})
     judged = judge(found)
     print(HEAD, *(one.line() for one in judged), sep="\n")
-    if asked.rounds >= ROUNDS and asked.seconds >= _SECONDS:
-        keep(found)
     return int(not all(one.holds for one in judged))
 
 

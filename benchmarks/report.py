@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import sizing
 from benchmarks.table import Groups, Judged, judge
 from tests.written_pages import with_table
 
@@ -30,6 +31,8 @@ def keep(found: Groups) -> None:
     groups = {**read(), **found}
     RESULTS.write_text(json.dumps(groups, indent=1) + "\n")
     PAGE.write_text(page_with(groups))
+    if groups.keys() >= {"through", "by_bots", "sizing"}:
+        sizing.PAGE.write_text(sizing.page_with(groups))
 
 
 def page_with(groups: Groups) -> str:
