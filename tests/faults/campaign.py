@@ -76,7 +76,7 @@ class Row:
     lost: Callable[[Scene], int] = lambda _: 0
     dead: int = 0
     refused: int | None = 0
-    drain: float = 120.0
+    drain: float = 50.0
     bugs: tuple[str, ...] = ()
     setting: Setting = PLAIN
 
