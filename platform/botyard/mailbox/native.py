@@ -26,6 +26,11 @@ _PROPERTIES: Final = {
 }  # fmt: skip
 
 
+def body_of(bot: int) -> bytes:
+    """What stands in the messages of tickets of this bot, and of no other."""
+    return b64encode(orjson.dumps([[bot], {}, _EMBEDDED]))
+
+
 def celery_message(ticket: Ticket) -> bytes:
     """What a worker takes for a call of the ticket's task; its birth travels in the header ``stamp``."""
     headers = {**_HEADERS, "task": ticket.task, "id": ticket.id, "root_id": ticket.id, "stamp": ticket.stamp}
@@ -38,7 +43,7 @@ def celery_message(ticket: Ticket) -> bytes:
         "delivery_tag": fresh_id(),
     }
     return orjson.dumps({
-        "body": b64encode(orjson.dumps([[ticket.bot], {}, _EMBEDDED])).decode(),
+        "body": body_of(ticket.bot).decode(),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {**headers, "origin": f"botyard@{os.getpid()}"},

@@ -30,6 +30,7 @@ from botyard.processing.resolving import Contended, Ended, HandlerFailed, Resolv
 from botyard.processing.solitude import Solitude
 from botyard.processing.store import Loaded, Wanted
 from botyard.processing.watch import LoopWatch
+from botyard.processing.yielding import Yielding
 from botyard.telemetry import metrics
 from db.engine import DATABASE_TROUBLE, is_reachable
 
@@ -108,6 +109,7 @@ class Slice:
         self._queue = queue
         self._until = time.monotonic() + host.settings.slice_seconds
         self._left = 1 if queue == _APART else host.settings.slice_updates
+        self._yielding = Yielding(host.redis, queue, telegram_id)
         self._taken = 0
         self._stride = 1
         self._stopped = False
@@ -191,6 +193,8 @@ class Slice:
     async def _work(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take chats while there is room; true when the last take retired the ticket."""
         while True:
+            if self._taken and await self._yielding.is_due():
+                self._left = 0
             going_on = self._going_on()
             retired = going_on and await self._fill(bot, resolver, stamp)
             if self._trouble is not None:
