@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +15,12 @@ from db.engine import connect_arguments
 Rows = list[tuple[Any, ...]]
 
 _CONNECT_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 1.0
+"""So often somebody looks who waits for an answer, whatever the event loop says.
+
+Of an error of a socket uvloop tells once. When a server was killed, whoever is told then reads its last words, and is
+not told again that there is an error behind them.
+"""
 
 
 class Line:
@@ -69,7 +76,9 @@ class Line:
         else:
             self._loop.add_writer(place, ready.set)
         try:
-            await ready.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await ready.wait()
         finally:
             self._loop.remove_reader(place)
             self._loop.remove_writer(place)
@@ -86,6 +95,11 @@ class Line:
         self._answer = answer
         self._go_on()
         return answer
+
+    def look(self) -> None:
+        """Go on, if somebody waits."""
+        if self._answer is not None:
+            self._go_on()
 
     def _go_on(self) -> None:
         """Write and read what can be written and read."""

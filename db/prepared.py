@@ -18,7 +18,7 @@ import psycopg2.errors
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from db.line import Line, Rows
+from db.line import LOOK_SECONDS, Line, Rows
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +63,8 @@ class Statements:
         self._loop = loop
         self._room = asyncio.Semaphore(size)
         self._idle: list[Line] = []
+        self._busy: set[Line] = set()
+        self._looking: asyncio.TimerHandle | None = None
         self._plain = False
         """Something stands between us and PostgreSQL that forgets what is prepared: statements are sent whole."""
 
@@ -103,6 +105,9 @@ class Statements:
 
     async def _on_a_line(self, parameters: Mapping[str, Any], statements: Sequence[Prepared]) -> Rows:
         line = await self._line()
+        self._busy.add(line)
+        if self._looking is None:
+            self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
         try:
             return await self._run(line, parameters, statements)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
@@ -115,11 +120,17 @@ class Statements:
             line.close()
             raise
         finally:
+            self._busy.discard(line)
             if line.closed:
                 # Whatever it ended with: its loop is to look at its socket no more.
                 line.close()
             else:
                 self._idle.append(line)
+
+    def _look(self) -> None:
+        for line in tuple(self._busy):
+            line.look()
+        self._looking = self._loop.call_later(LOOK_SECONDS, self._look) if self._busy else None
 
     async def _line(self) -> Line:
         # The one that was used last: it knows the plans, and its server process is warm.

@@ -8,14 +8,17 @@ from contextlib import closing
 
 import psycopg2
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import db.line
 import db.prepared
 from db.line import Line, Rows
 from db.prepared import Prepared, Statements
+from tests.e2e.yard import wait_until
+from tests.faults.proxy import Proxy
 from tests.integration.asked import asked, loop
-from tests.services import Services
+from tests.services import Services, environment
 
 ADDED = Prepared("SELECT %(one)s + %(other)s AS sum, current_setting('app.tenant'), '100 %%'", one="int", other="int")
 WRITTEN = Prepared(
@@ -245,6 +248,50 @@ def test_a_connection_that_breaks_takes_no_answer_from_the_next_one_with_its_soc
                 line.close()
 
     assert asked(next_one()) == [(1,)] * 3
+
+
+@pytest.mark.parametrize("asked_before", [True, False], ids=["while somebody asks", "while nobody asks"])
+def test_a_connection_that_is_reset_leaves_nobody_waiting(clean: Services, *, asked_before: bool) -> None:
+    """uvloop takes an error of a socket for the end of all interest in it, and tells nobody."""
+    address = make_url(clean.environment["DATABASE_URL"])
+    assert address.port is not None
+    with Proxy(address.port) as proxy:
+        url = address.set(port=proxy.port).render_as_string(hide_password=False)
+        with environment({"DATABASE_URL": url}):
+            statements = Statements(loop(), 1)
+            run(statements, ADDED)
+            asking = asyncio.run_coroutine_threadsafe(statements.execute(GIVEN | {"other": 100}, SLEPT), loop())
+            if asked_before:
+                wait_until(lambda: bool(clean.superuser(_ASLEEP)), 10, "it is asked")
+                proxy.cut()
+            else:
+                asking.cancel()
+                proxy.cut()
+                asking = asyncio.run_coroutine_threadsafe(statements.execute(GIVEN, ADDED), loop())
+            began = time.monotonic()
+            try:
+                assert asking.result(8) == SUM
+            except psycopg2.OperationalError:
+                assert time.monotonic() - began < 5
+            assert run(statements, ADDED) == SUM
+            asked(_close(statements))
+
+
+def test_an_answer_is_found_although_the_event_loop_looks_at_its_connection_no_more(statements: Statements) -> None:
+    run(statements, ADDED)
+    (line,) = statements._idle
+
+    async def unwatched() -> Rows:
+        asking = asyncio.create_task(statements.execute(GIVEN, SLEPT, ADDED))
+        await asyncio.sleep(0.05)
+        asyncio.get_running_loop().remove_reader(line._connection.fileno())
+        return await asking
+
+    assert asked(unwatched()) == SUM
+    assert run(statements, ADDED) == SUM
+
+
+_ASLEEP = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
 
 def test_one_that_breaks_with_whatever_error_is_looked_at_no_more(
