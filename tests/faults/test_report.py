@@ -31,3 +31,7 @@ def test_every_planted_bug_was_caught_by_its_row() -> None:
 
 def test_no_promise_was_broken_and_nothing_took_longer_than_it_may() -> None:
     assert [(run["row"], run["seed"], run["broken"], run["late"]) for run in RUNS if run["broken"] or run["late"]] == []
+
+
+def test_a_campaign_takes_a_hundred_minutes_at_most() -> None:
+    assert sum(run["took_s"] for run in RUNS) <= 6_000
