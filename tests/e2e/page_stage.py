@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from tests.e2e.yard import Simulator
 from tests.unit.simulator.process import BOT, TOKEN, Process
 
+_PATIENCE_SECONDS = 20
 PERSON_KEY = "botyard-simulator-person"
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -123,6 +124,8 @@ def browser() -> Iterator[Browser]:
         pytest.skip(reason)
     # Of a module and not of the session: while Playwright runs, no asynchronous test can.
     with sync_playwright() as playwright:
+        # Longer than its own five seconds: of a password that takes a core for a moment while four tests share two.
+        expect.set_options(timeout=_PATIENCE_SECONDS * 1000)
         launched = playwright.chromium.launch(executable_path=found, headless=True, args=list(QUIET))
         yield launched
         launched.close()
