@@ -6,12 +6,14 @@ from typing import Any
 import psycopg2
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 import botyard.delivery.slice
 from botyard.bots.registry import ServedBot
 from botyard.delivery.outbox import Outbox
 from botyard.delivery.sender import Sender
 from botyard.telegram.run import Lane
+from botyard.telemetry import metrics
 from tests.factories import make_bot, until
 from tests.integration.fake_api import FakeApi
 from tests.integration.outbox_tools import add_row
@@ -90,4 +92,15 @@ async def test_a_sender_that_has_nothing_to_record_does_not_wait_for_a_database_
     assert asked == 1
     monkeypatch.undo()
     await yard.deliver_until(bot, lambda: sent(yard.services) == 1)
+    assert api.texts == ["hi"]
+
+
+async def test_what_a_lost_sender_was_sending_is_counted_and_said(yard: Rig, api: FakeApi, bot: ServedBot) -> None:
+    add_row(yard.services, bot, "hi", params={"chat_id": 5, "text": "hi"})
+    await Outbox(yard.host.statements, bot.id, bot.customer_id, "gone").record_and_claim([], 50)
+    metrics.take_pending()
+    with capture_logs() as lines:
+        await yard.deliver(bot)
+    assert [line["count"] for line in lines if line["event"] == "sends_uncertain"] == [1]
+    assert any("uncertain" in name for name in map(str, metrics.take_pending()))
     assert api.texts == ["hi"]

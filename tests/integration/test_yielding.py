@@ -33,7 +33,7 @@ async def one_slice(yard: Rig, telegram_id: int) -> int:
 async def test_a_slice_ends_early_when_another_bot_waits_and_the_rest_has_its_next_ticket(yard: Rig) -> None:
     waits(yard, OTHERS)
     bot = 4_900_000_001
-    assert await one_slice(yard, bot) < MANY // 2
+    assert 0 < await one_slice(yard, bot) < MANY // 2, "something is done each time"
     following = [ticket for ticket in yard.tickets.sent if ticket.task == PROCESS_UPDATES][-1]
     assert (following.bot, following.queue) == (bot, "updates")
     yard.redis.delete("updates")
