@@ -1,11 +1,13 @@
 """A selection of the campaign: what goes wrong most often, each once, and a planted bug that must be caught."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 import pytest
 
+from tests import rabbitmq
 from tests.faults.campaign import BUG_DRAIN_SECONDS, run_row
 from tests.faults.rows import ROWS
 from tests.faults.settings import PLAIN
@@ -13,7 +15,10 @@ from tests.faults.yard import FaultyYard
 
 Started = tuple[FaultyYard, list[int]]
 
-SELECTED: Final = (1, 2, 3, 6, 21, 33)
+_IN_REDIS: Final = pytest.mark.skipif(
+    rabbitmq.SERVER in os.environ, reason="tickets that stand in RabbitMQ can be taken and put back by nobody"
+)
+SELECTED: Final = (1, 2, 3, 6, 21, pytest.param(33, marks=_IN_REDIS))
 
 pytestmark = pytest.mark.timeout(300)
 

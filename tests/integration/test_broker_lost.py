@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from botyard.mailbox.tickets import celery_producer
 from tasks.receiving import Transport, YardConsumer
+from tests import rabbitmq
 from tests.services import Services
 
 _QUEUE = Queue("held", Exchange("", type="direct"), routing_key="held")
@@ -37,7 +38,7 @@ def test_a_connection_that_is_lost_with_messages_in_hand_can_be_closed(channel: 
     assert [one["event"] for one in logs] == ["messages_lost"], "and nothing is written into files of /tmp"
 
 
-@pytest.mark.skipif("BROKER_URL" in os.environ, reason="the broker is RabbitMQ")
+@pytest.mark.skipif(rabbitmq.SERVER in os.environ, reason="the broker is RabbitMQ")
 def test_what_a_worker_has_in_hand_is_noted_nowhere_and_goes_back_when_it_leaves(channel: Any, clean: Services) -> None:
     with Redis.from_url(clean.redis_url) as redis:
         assert redis.keys() == []

@@ -193,8 +193,6 @@ class Slice:
     async def _work(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take chats while there is room; true when the last take retired the ticket."""
         while True:
-            if self._taken and await self._yielding.is_due():
-                self._left = 0
             going_on = self._going_on()
             retired = going_on and await self._fill(bot, resolver, stamp)
             if self._trouble is not None:
@@ -226,6 +224,9 @@ class Slice:
     async def _fill(self, bot: ServedBot, resolver: Resolver, stamp: int | None) -> bool:
         """Take what is ready, up to the room there is; true when that retired the ticket."""
         while self._going_on() and (room := self._host.settings.slice_chats - len(self._chats)) > 0:
+            if self._taken and await self._yielding.is_due():
+                self._left = 0
+                break
             holding, count = bool(self._chats), min(self._stride, room, self._left)
             found = await self._take(count, stamp, holding=holding)
             stamp = None
