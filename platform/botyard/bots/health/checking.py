@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -163,10 +163,9 @@ class Checker:
         await asyncio.to_thread(note, bot_id, found, _SOON)
         return found
 
-    async def _check_all(self, reconciler: Reconciler, due: Iterable[int], *, many: bool) -> None:
-        wanted = list(due)
-        left = enumerate(wanted)
-        pause = min(1 / _PER_SECOND, _SPREAD_SECONDS / max(1, len(wanted)))
+    async def _check_all(self, reconciler: Reconciler, due: Sequence[int], *, many: bool) -> None:
+        left = enumerate(due)
+        pause = min(1 / _PER_SECOND, _SPREAD_SECONDS / max(1, len(due)))
         began = time.monotonic()
 
         async def work() -> None:
