@@ -69,6 +69,13 @@ worker_proc_alive_timeout = 15
 worker_soft_shutdown_timeout = 10  # with REMAP_SIGTERM=SIGQUIT on prefork
 worker_enable_soft_shutdown_on_idle = False  # nothing here has an ETA, so an idle worker may go at once
 worker_cancel_long_running_tasks_on_connection_loss = False  # leases fence the double run
+# Else a thread of a pool that has ended its task asks the broker to send more, and waits for the answer on the socket
+# from which the worker's own thread reads: one takes a part of what the other waits for, for good.
+worker_enable_prefetch_count_reduction = False
+# RabbitMQ lets nobody else have an exclusive queue while it believes in a connection that was cut: a worker that came
+# back at once would end. A queue that is neither that nor durable is what it will not have one day.
+control_queue_exclusive = False
+control_queue_durable = True
 worker_disable_rate_limits = True  # per-worker limits would mislead
 worker_redirect_stdouts = False
 worker_hijack_root_logger = False  # our structured logs stay in place

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -28,9 +29,11 @@ from botyard.settings import Settings, get_settings
 from botyard.telemetry import metrics
 from tests import rabbitmq
 from tests.e2e.yard import wait_until
+from tests.faults.proxy import Proxy
 from tests.queues import QUEUES, waiting
 from tests.rabbitmq import asked
 from tests.services import Services, environment
+from tests.standing import standing_still
 from tests.workers import celery_worker
 
 pytestmark = pytest.mark.skipif(rabbitmq.SERVER not in os.environ, reason="needs RabbitMQ: see `make test-rabbitmq`")
@@ -176,6 +179,43 @@ class Worker:
         return {why: count for why, count in counts.items() if why}
 
 
+def test_a_worker_whose_connections_are_cut_again_and_again_goes_on(
+    clean: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = urlsplit(get_settings().require("broker_url"))
+    with Proxy(url.port or 0) as proxy, Redis.from_url(clean.redis_url) as client:
+        through = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{proxy.port}"))
+        monkeypatch.setenv("BROKER_URL", through.geturl())
+        with celery_worker(tmp_path, QUEUES, "threads", "cut") as (process, log):
+
+            def is_cut(times: int) -> bool:
+                proxy.cut()
+                return log.read_text().count("Connection to broker lost") >= times or process.poll() is not None
+
+            for times in range(1, 13):
+                wait_until(partial(is_cut, times), 30, "it has noticed")
+            _works_on(Worker(process, client, log), messages=1)
+
+
+def test_a_worker_comes_back_while_rabbitmq_believes_in_its_connection(clean: Services, tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+    with (
+        celery_worker(tmp_path / "before", QUEUES, "threads", "same") as (before, _),
+        standing_still(before.pid),
+        celery_worker(tmp_path / "after", QUEUES, "threads", "same") as (process, log),
+        Redis.from_url(clean.redis_url) as client,
+    ):
+        _works_on(Worker(process, client, log), messages=10)
+
+
+def _works_on(worker: Worker, messages: int) -> None:
+    for _ in range(messages):
+        worker.call(DELIVER, 999_999)
+    wait_until(lambda: not any(waiting(queue) for queue in QUEUES), 30, "all are worked on")
+    assert worker.process.poll() is None, worker.log.read_text()[-3000:]
+
+
 @pytest.fixture(params=["threads", "prefork"])
 def worker(clean: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Worker]:
     with (
@@ -201,6 +241,5 @@ def test_strangers_messages_end_no_worker_and_are_refused_and_counted(worker: Wo
     wait_until(lambda: sum(worker.refused().values()) >= 20 or worker.process.poll() is not None, 60, "all are counted")
     assert worker.process.poll() is None, worker.log.read_text()[-3000:]
     assert {"not JSON", "malformed", "unknown task", "no task", "arguments"} <= set(worker.refused())
-    worker.call(DELIVER, 999_999)
-    wait_until(lambda: not any(waiting(queue) for queue in QUEUES), 30, "an honest message is worked on")
+    _works_on(worker, messages=1)
     assert rabbitmq.PASSWORD not in worker.log.read_text()
