@@ -109,6 +109,7 @@ def test_a_change_whose_notification_was_lost_is_found_by_the_sync(
 
 def test_bots_that_came_and_went_by_raw_sql_are_told(here: BotManager, there: BotManager, clean: Services) -> None:
     bot, neighbour = two_bots()
+    heard_all(there)
     heard: list[tuple[str, object]] = []
     there._sync.on("bots.*", lambda event, data: heard.append((event, data["id"])))
     first = here.sync_with_database()
