@@ -1,21 +1,17 @@
 """``botyard …`` as a process of its own, without half a minute of importing in every file of tests.
 
-The processes are forked from one that has imported what commands need (`multiprocessing`'s forkserver). Settings are
-read and servers are met by each of them alone, from the environment that it is given. How the command is found and
-started by a shell has tests of its own, in tests/e2e/test_commands_alone.py.
+Settings are read and servers are met by each of them alone, from the environment that it is given. How the command is
+found and started by a shell has tests of its own, in tests/e2e/test_commands_alone.py.
 """
 
-import multiprocessing
 import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
-from typing import Final
 
-_MEMBERS: Final = multiprocessing.get_context("forkserver")
-_MEMBERS.set_forkserver_preload(["tests.commands_loaded"])
+from tests.forks import FORKS
 
 
 def botyard(
@@ -37,7 +33,7 @@ def botyard(
         paths = [Path(place, name) for name in ("in", "out", "err")]
         paths[0].write_text(given)
         arguments = (words, dict(environment), str(folder or Path.cwd()), [str(path) for path in paths])
-        child = _MEMBERS.Process(target=_run, args=arguments)
+        child = FORKS.Process(target=_run, args=arguments)
         child.start()
         child.join(seconds)
         if child.exitcode is None:

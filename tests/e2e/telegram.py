@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from botyard.simulator.__main__ import main
 from botyard.simulator.errors import bad_request
 from botyard.simulator.methods import webhooks
-from tests.unit.simulator.process import Process
+from tests.unit.simulator.process import Alone
 
 _lenient = webhooks._check_url
 
 
-class Telegram(Process):
+class Telegram(Alone):
     """Stands for Telegram: a plain http address is no webhook, not even on this machine."""
 
     module = "tests.e2e.telegram"

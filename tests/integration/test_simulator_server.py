@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import telegram
 
-from tests.unit.simulator.process import BOT, TOKEN, Client, Hook, Process, eventually, state_option
+from tests.unit.simulator.process import BOT, TOKEN, Alone, Client, Hook, Process, eventually, state_option
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ async def person(client: Client) -> int:
 
 async def test_a_restart_keeps_the_world_and_delivers_what_waits(tmp_path: Path) -> None:
     options = state_option(tmp_path / "world.json")
-    process = Process(*options).wait_until_ready()
+    process = Alone(*options).wait_until_ready()
     hook = Hook()
     async with aiohttp.ClientSession() as session:
         client = Client(process.url, session)
@@ -27,7 +27,7 @@ async def test_a_restart_keeps_the_world_and_delivers_what_waits(tmp_path: Path)
         first = await client.write(person)
         assert process.stop() < 2
         async with hook:
-            again = Process(*options, port=process.port).wait_until_ready()
+            again = Alone(*options, port=process.port).wait_until_ready()
             second = await client.write(person)
             await eventually(lambda: hook.ids == [first, second])
         assert second == first + 1
@@ -39,14 +39,14 @@ async def test_a_restart_keeps_the_world_and_delivers_what_waits(tmp_path: Path)
 
 async def test_a_killed_simulator_has_written_its_world(tmp_path: Path) -> None:
     path = tmp_path / "world.json"
-    process = Process(*state_option(path)).wait_until_ready()
+    process = Alone(*state_option(path)).wait_until_ready()
     async with aiohttp.ClientSession() as session:
         client = Client(process.url, session)
         await client.prepare()
         await eventually(lambda: path.exists() and b"demo_bot" in path.read_bytes())
     process.child.kill()
     process.child.wait()
-    again = Process(*state_option(path)).wait_until_ready()
+    again = Alone(*state_option(path)).wait_until_ready()
     async with aiohttp.ClientSession() as session:
         assert (await Client(again.url, session).call("getMe"))["result"]["id"] == BOT
     again.stop()
@@ -58,7 +58,7 @@ async def is_polled(client: Client) -> bool:
 
 def test_a_stop_does_not_wait_for_open_polls(tmp_path: Path) -> None:
     async def poll_and_stop() -> float:
-        process = Process(*state_option(tmp_path / "world.json")).wait_until_ready()
+        process = Alone(*state_option(tmp_path / "world.json")).wait_until_ready()
         async with aiohttp.ClientSession() as session:
             client = Client(process.url, session)
             person = await client.prepare()
@@ -75,7 +75,7 @@ def test_a_stop_does_not_wait_for_open_polls(tmp_path: Path) -> None:
 
 
 def test_a_busy_port_is_told_in_one_line(process: Process) -> None:
-    second = Process(port=process.port)
+    second = Alone(port=process.port)
     _, said = second.child.communicate(timeout=10)
     assert second.child.returncode == 1
     assert said.count("\n") == 1
@@ -85,7 +85,7 @@ def test_a_busy_port_is_told_in_one_line(process: Process) -> None:
 def test_a_file_that_is_no_snapshot_is_told_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "world.json"
     path.write_text("nonsense")
-    process = Process(*state_option(path))
+    process = Alone(*state_option(path))
     _, said = process.child.communicate(timeout=10)
     assert process.child.returncode == 1
     assert said.count("\n") == 1

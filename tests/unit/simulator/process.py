@@ -1,18 +1,23 @@
 """A simulator in a process of its own, and what tests need around it."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
+
+from botyard.simulator.__main__ import main
+from tests.forks import FORKS
 
 TOKEN = "4200000001:AAAA"
 BOT = 4200000001
@@ -26,14 +31,46 @@ def free_port() -> int:
 
 
 class Process:
-    """``python -m botyard.simulator`` on a port of its own."""
-
-    module = "botyard.simulator"
+    """A simulator on a port of its own, forked from a process that has loaded it already."""
 
     def __init__(self, *options: str, port: int = 0) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", self.module, "--port", str(self.port), *options]
+        self.options = ["--port", str(self.port), *options]
+
+    def wait_until_ready(self) -> Self:
+        reading, writing = FORKS.Pipe(duplex=False)
+        self._forked = FORKS.Process(target=_simulate, args=(self.options, writing))
+        self._forked.start()
+        writing.close()
+        with reading, os.fdopen(os.dup(reading.fileno())) as said:
+            line = said.readline()
+            assert "ready" in line, line + said.read()
+        return self
+
+    def stop(self) -> float:
+        """Stop, and return the seconds it took."""
+        began = time.monotonic()
+        self._forked.terminate()
+        self._forked.join(DEADLINE)
+        assert self._forked.exitcode == 0
+        return time.monotonic() - began
+
+
+def _simulate(options: list[str], told: Connection) -> None:
+    os.dup2(told.fileno(), sys.stderr.fileno())
+    told.close()
+    sys.exit(main(options))
+
+
+class Alone(Process):
+    """``python -m botyard.simulator``: a process as people start it."""
+
+    module = "botyard.simulator"
+
+    def __init__(self, *options: str, port: int = 0) -> None:
+        super().__init__(*options, port=port)
+        command = [sys.executable, "-m", self.module, *self.options]
         self.child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
     def wait_until_ready(self) -> Self:
@@ -43,7 +80,6 @@ class Process:
         return self
 
     def stop(self) -> float:
-        """Stop, and return the seconds it took."""
         began = time.monotonic()
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)

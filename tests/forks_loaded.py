@@ -1,4 +1,4 @@
-"""What the processes of `tests.commands` are forked with: loaded once, and nothing of it reads the environment."""
+"""What the processes of `tests.forks` begin with: loaded once, and nothing of it reads the environment."""
 
 import celery
 import telegram.ext
@@ -16,6 +16,7 @@ import botyard.cli
 import botyard.dialogues
 import botyard.messages.sending
 import botyard.running.start
+import botyard.simulator.__main__
 import botyard.telegram.loading
 
 __all__ = ["botyard", "celery", "telegram"]
