@@ -93,7 +93,7 @@ def serving() -> Iterator[str]:
     """The web process, as it is deployed."""
     port = free_port()
     command = [str(Path(sys.executable).parent / "uvicorn"), "botyard.web:app", "--port", str(port), "--loop", "uvloop",
-               "--http", "httptools", "--no-access-log", "--log-level", "error"]  # fmt: skip
+               "--http", "httptools", "--no-access-log", "--no-proxy-headers", "--log-level", "error"]  # fmt: skip
     unlimited = {"API_RATE": "0", "API_RATE_CUSTOMER": "0", "LOG_LEVEL": "ERROR"}
     server = subprocess.Popen(command, env={**os.environ, **unlimited})
     try:

@@ -63,7 +63,17 @@ def _receive_by_peer(stage: Stage, name: str) -> Sample:
 
 def _receive_by_nobody(stage: Stage) -> Sample:
     port = free_port()
-    options = ("--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log")
+    options = (
+        "--port",
+        str(port),
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--no-server-header",
+        "--no-proxy-headers",
+    )
     command = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", *options, "--log-level", "error"]
     with stage.alone(), running(command, port=port) as process:
         return _pressed(Door(port, "/hook", _PEERS_SECRET), process.pid, stage.seconds)

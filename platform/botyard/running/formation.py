@@ -36,6 +36,7 @@ def web_command(settings: Settings) -> list[str]:
         "httptools",
         "--no-access-log",
         "--no-server-header",
+        "--no-proxy-headers",
         "--log-level",
         "warning",
     )

@@ -4,16 +4,21 @@ Only what trusted proxies say is believed, and of their ``X-Forwarded-For`` only
 its end to the first address that is no proxy's. Everything before that is what the caller has made up.
 """
 
+from typing import Final
+
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from botyard.settings import Settings
 
+_HERE: Final = "127.0.0.1"
+
 
 def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
     """The application, with the caller's address as that of its connections.
 
-    Uvicorn does the same for proxies on this machine (127.0.0.1) already; these are others, from ``TRUSTED_PROXIES``.
+    Proxies on this machine are believed, and those of ``TRUSTED_PROXIES``. Uvicorn could do that (``--proxy-headers``),
+    but would do it for each update, too, of which nobody asks where it comes from.
     """
-    trusted = [str(network) for network in settings.trusted_networks]
-    return ProxyHeadersMiddleware(app, trusted) if trusted else app  # type: ignore[arg-type,return-value]
+    trusted = [_HERE, *map(str, settings.trusted_networks)]
+    return ProxyHeadersMiddleware(app, trusted)  # type: ignore[arg-type,return-value]
