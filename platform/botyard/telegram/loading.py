@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Final, cast
 
@@ -113,7 +114,13 @@ def _built_by(kind: Kind, make_bot: MakeBot, given: Given) -> YardApplication:
 
 def installed_kinds() -> list[str]:
     """The names of the kinds that are installed."""
-    return sorted(entry_points(group="botyard.bots").names)
+    return sorted(_installed().names)
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Read once: it is looked for in the files of all packages, and a running process takes none that comes later."""
+    return entry_points(group="botyard.bots")
 
 
 def find_kind(name: str) -> Kind | Script:
@@ -122,10 +129,9 @@ def find_kind(name: str) -> Kind | Script:
     Raises:
         InputError: there is no such kind, or its code raises, or ends the program; the place in the code is named.
     """
-    found = entry_points(group="botyard.bots", name=name)
     try:
-        if found:
-            return cast("Kind", next(iter(found)).load())
+        if name in _installed().names:
+            return cast("Kind", _installed()[name].load())
         if is_script(name):
             return Script(Path(name))
         module, colon, function = name.partition(":")
