@@ -136,6 +136,30 @@ async def test_what_comes_during_a_batch_is_the_next_one_within_the_limit() -> N
     assert work.batches == [[0], [1, 2, 3], [4, 5]]
 
 
+async def test_many_who_wait_go_beside_the_batch_under_way_and_few_wait_for_it() -> None:
+    work = Work()
+    batcher = Batcher(work, limit=10)
+    work.free.clear()
+    tasks: list[asyncio.Task[int]] = []
+
+    async def come(*items: int) -> None:
+        tasks.extend(asyncio.create_task(batcher.submit(item)) for item in items)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    await come(0)
+    await come(1, 2, 3)
+    assert work.batches == [[0]]
+    await come(4)
+    assert work.batches == [[0], [1, 2, 3, 4]]
+    await come(5, 6, 7, 8)
+    await come(9, 10, 11, 12)
+    assert work.batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8]], "and no more than three at once"
+    work.free.set()
+    assert await asyncio.gather(*tasks) == [10 * item for item in range(13)]
+    assert work.batches[3:] == [[9, 10, 11, 12]]
+
+
 async def test_an_error_reaches_everyone_of_its_batch_and_nobody_else() -> None:
     batcher = Batcher(Work(), limit=2)
     found = await asyncio.gather(*map(batcher.submit, (1, -1, 3)), return_exceptions=True)

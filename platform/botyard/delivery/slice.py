@@ -24,8 +24,8 @@ from db.engine import DATABASE_TROUBLE
 log = structlog.get_logger(__name__)
 
 _WINDOW: Final = 50
-_GATHER_SECONDS: Final = 0.02
-_ENOUGH: Final = 16
+_GATHER_SECONDS: Final = 0.01
+_ENOUGH: Final = 8
 """So many ends are recorded while the other calls go on: nobody waits for the database with nothing to do."""
 _LOOK_SECONDS: Final = 0.1
 _LAST_SECONDS: Final = 0.5

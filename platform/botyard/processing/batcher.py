@@ -1,12 +1,16 @@
 """Several coroutines that need the database share one statement.
 
-While a statement is under way the next batch gathers; nobody waits for a batch to fill.
+While a statement is under way the next batch gathers; nobody waits for a batch to fill. Where enough have gathered that
+a statement of their own costs little for each of them, they go beside it: a core that waits for PostgreSQL is idle.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+_SIDE_BY_SIDE: Final = 3
+_WORTH_IT: Final = 4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,15 +28,16 @@ class Batcher(Generic[Item, Result]):
         self._work = work
         self._limit = limit
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._drain: asyncio.Task[None] | None = None
+        self._drains: list[asyncio.Task[None]] = []
 
     async def submit(self, item: Item) -> Result:
         """The result for this item; raises what ``work`` raised for its whole batch."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
-        if self._drain is None or self._drain.done():
-            self._drain = loop.create_task(self._run())
+        self._drains = [drain for drain in self._drains if not drain.done()]
+        if not self._drains or (len(self._drains) < _SIDE_BY_SIDE and len(self._waiting) >= _WORTH_IT):
+            self._drains.append(loop.create_task(self._run()))
         return await future
 
     async def _run(self) -> None:
