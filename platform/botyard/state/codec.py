@@ -65,11 +65,14 @@ class Codec:
         Raises:
             NotKept: something in it cannot be kept.
         """
-        encoder = Encoder(self, provisional)
-        stored: dict[str, Any] = {}
         data = memory.data
         # An empty object of a class of the bot's own may still differ from a new one.
-        if type(data) is not dict or data:
+        has_data = type(data) is not dict or bool(data)
+        if not has_data and not memory.talks:
+            return {}  # three times for nearly every update
+        encoder = Encoder(self, provisional)
+        stored: dict[str, Any] = {}
+        if has_data:
             stored["data"] = encoder.whole(data, name)
         talks = {handler: encoder.states(handler, states) for handler, states in memory.talks.items() if states}
         if talks:
