@@ -34,7 +34,7 @@ from botyard.telegram.application import YardApplication
 from botyard.telegram.job_queue import DurableJobQueue
 from botyard.telegram.kind_shapes import Given
 from botyard.telegram.loading import Kind, build, find_kind
-from botyard.telegram.objects import leave_unguarded
+from botyard.telegram.objects import read_quickly
 from botyard.telegram.outbox_bot import BotOptions, OutboxBot
 from botyard.telegram.request import AiohttpRequest
 from botyard.telegram.run import starting
@@ -66,7 +66,7 @@ class Host:
     """
 
     def __init__(self, settings: Settings, statements: Statements, database: Executor, manager: BotManager) -> None:
-        leave_unguarded()
+        read_quickly()
         self.settings = settings
         self.statements = statements
         self.database = database

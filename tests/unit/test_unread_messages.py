@@ -13,7 +13,7 @@ from telegram.ext import ExtBot
 
 from botyard.state.codec import Codec
 from botyard.state.memory import Memory
-from botyard.telegram.objects import leave_unguarded
+from botyard.telegram.objects import read_quickly
 from botyard.telegram.unread import unread
 
 _FIELDS: dict[str, Any] = {"date": datetime(2026, 1, 1, tzinfo=UTC), "chat": Chat(5, "private"), "text": "hello"}
@@ -78,7 +78,7 @@ def test_it_is_what_it_stands_for_from_either_side(message: Message, whole: Mess
 
 
 def test_what_is_set_before_the_first_look_stays(message: Message, whole: Message) -> None:
-    leave_unguarded()
+    read_quickly()
     message.text = "other"
     assert (message.chat, message.text) == (whole.chat, "other")
     message.text = "another"
