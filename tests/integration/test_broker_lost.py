@@ -1,7 +1,9 @@
 """What a worker's connection to Redis does, also when it breaks, as far as Celery and Kombu leave it to us."""
 
+import contextlib
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,3 +100,29 @@ def test_a_broker_that_is_back_is_reached_within_three_seconds() -> None:
     assert consumer.ensure_connected(found) is found
     assert found.asked["interval_max"] <= 3
     assert found.asked["callback"] is not None, "a worker that is told to end does so meanwhile"
+
+
+class Asked:
+    """A broker that notes how many messages it is asked to send."""
+
+    value = 1
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self._mutex = contextlib.nullcontext()
+
+    def set(self, count: int) -> None:
+        """As Kombu's."""
+        self.counts.append(count)
+
+
+def test_whoever_ends_a_task_never_asks_the_broker_to_send_more() -> None:
+    """In a pool of threads that is not the thread which reads the broker's answers."""
+    consumer: Any = object.__new__(YardConsumer)
+    consumer.app, consumer.qos, consumer.pool = celery_producer(), Asked(), SimpleNamespace(num_processes=8)
+    consumer.prefetch_multiplier, consumer._maximum_prefetch_restored = 1, False
+    consumer._restore_prefetch_count_after_connection_restart(None)
+    assert consumer.qos.counts == []
+    consumer.app.conf.worker_enable_prefetch_count_reduction = True
+    consumer._restore_prefetch_count_after_connection_restart(None)
+    assert consumer.qos.counts == [2], "as Celery would"
