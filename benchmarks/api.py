@@ -28,6 +28,7 @@ from botyard.accounts.records import TokenWanted
 from botyard.accounts.roles import Role
 from botyard.accounts.services import new_token
 from botyard.embedded import free_port, port_is_free
+from botyard.running.formation import UVICORN
 from tests.e2e.yard import wait_until
 from tests.services import Services, start
 
@@ -92,8 +93,8 @@ ROUTES: Final = (
 def serving() -> Iterator[str]:
     """The web process, as it is deployed."""
     port = free_port()
-    command = [str(Path(sys.executable).parent / "uvicorn"), "botyard.web:app", "--port", str(port), "--loop", "uvloop",
-               "--http", "httptools", "--no-access-log", "--no-proxy-headers", "--log-level", "error"]  # fmt: skip
+    serve = ("botyard.web:app", "--port", str(port), *UVICORN, "--log-level", "error")
+    command = [str(Path(sys.executable).parent / "uvicorn"), *serve]
     unlimited = {"API_RATE": "0", "API_RATE_CUSTOMER": "0", "LOG_LEVEL": "ERROR"}
     server = subprocess.Popen(command, env={**os.environ, **unlimited})
     try:

@@ -15,6 +15,7 @@ from benchmarks.stage import USUAL, Stage, Work
 from benchmarks.subject import Shape
 from benchmarks.wrk import press
 from botyard.embedded import free_port
+from botyard.running.formation import UVICORN
 
 BOTYARD: Final = "Botyard"
 PTB: Final = "python-telegram-bot"
@@ -63,18 +64,17 @@ def _receive_by_peer(stage: Stage, name: str) -> Sample:
 
 def _receive_by_nobody(stage: Stage) -> Sample:
     port = free_port()
-    options = (
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "benchmarks.bare:app",
         "--port",
         str(port),
-        "--loop",
-        "uvloop",
-        "--http",
-        "httptools",
-        "--no-access-log",
-        "--no-server-header",
-        "--no-proxy-headers",
-    )
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", *options, "--log-level", "error"]
+        *UVICORN,
+        "--log-level",
+        "error",
+    ]
     with stage.alone(), running(command, port=port) as process:
         return _pressed(Door(port, "/hook", _PEERS_SECRET), process.pid, stage.seconds)
 

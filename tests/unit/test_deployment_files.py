@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from botyard.running.formation import UVICORN
 from botyard.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,10 @@ def with_defaults(command: str) -> list[str]:
 
 def test_the_procfile_names_the_nine_kinds_of_process() -> None:
     assert list(procfile()) == TYPES
+
+
+def test_web_processes_are_served_the_same_way_everywhere() -> None:
+    assert " ".join(UVICORN) in procfile()["web"]
 
 
 def test_compose_accepts_its_file(tmp_path: Path) -> None:

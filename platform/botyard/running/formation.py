@@ -13,6 +13,10 @@ SERVERS, WORK, WATCH = range(3)
 _STOP_SECONDS: Final = 30
 _START_SECONDS: Final = 60
 _BIN: Final = Path(sys.executable).parent
+UVICORN: Final = (
+    "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers",
+)  # fmt: skip
+"""How web processes are served, as the Procfile has it."""
 
 
 def celery_command(*words: str) -> list[str]:
@@ -29,18 +33,8 @@ def worker_command(name: str, queues: str, pool: str, slots: int) -> list[str]:
 def web_command(settings: Settings) -> list[str]:
     """The web process."""
     address = ("--host", settings.web_host, "--port", str(settings.web_port), "--workers", str(settings.web_workers))
-    fast = (
-        "--loop",
-        "uvloop",
-        "--http",
-        "httptools",
-        "--no-access-log",
-        "--no-server-header",
-        "--no-proxy-headers",
-        "--log-level",
-        "warning",
-    )
-    return [str(_BIN / "uvicorn"), "botyard.web:app", *address, *fast, "--timeout-graceful-shutdown", "10"]
+    quiet = ("--log-level", "warning", "--timeout-graceful-shutdown", "10")
+    return [str(_BIN / "uvicorn"), "botyard.web:app", *address, *UVICORN, *quiet]
 
 
 def simulator_command(settings: Settings, state: Path) -> list[str]:
