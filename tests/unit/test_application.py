@@ -1,4 +1,5 @@
 import asyncio
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from telegram.ext import ApplicationHandlerStop, CommandHandler, ConversationHan
 
 from botyard.errors import InputError
 from botyard.state.codec import Codec
+from botyard.telegram import loading
 from botyard.telegram.loading import find_kind
 from botyard.telegram.run import Lane, UpdateRun, of_provisional_id
 from tests.factories import CHAT, message
@@ -279,6 +281,20 @@ async def test_answers_of_queries_are_urgent_and_stay_in_the_order_of_their_mail
 
 def test_a_kind_is_found_by_its_entry_point_or_by_module_and_function() -> None:
     assert find_kind("demo") is find_kind("bots.demo:build")
+
+
+def test_the_files_of_all_packages_are_read_once_for_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def read(group: str) -> EntryPoints:
+        reads.append(group)
+        return entry_points(group=group)
+
+    monkeypatch.setattr("botyard.telegram.loading.entry_points", read)
+    loading._installed.cache_clear()
+    assert find_kind("demo") is find_kind("demo")
+    assert "demo" in loading.installed_kinds()
+    assert reads == ["botyard.bots"]
 
 
 @pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "bots.demo:no_such_function", ""])
