@@ -17,6 +17,7 @@ from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from botyard.telegram.posting import Posts
 from botyard.telemetry.redaction import redact
 
 UPLOAD_SECONDS: Final = 120.0
@@ -26,6 +27,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SURELY_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
+_REFUSALS: Final = 300
 _SHORTEST_FLOOD: Final = 1.0
 _LONGEST_FLOOD: Final = 86_400.0
 
@@ -99,6 +101,7 @@ class AiohttpRequest(BaseRequest):
         self._timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=timeout)
         self._upload_timeout = aiohttp.ClientTimeout(total=UPLOAD_SECONDS, connect=5, sock_connect=5)
         self._session: aiohttp.ClientSession | None = None
+        self._posts: Posts | None = None
 
     @property
     def read_timeout(self) -> float:
@@ -113,6 +116,7 @@ class AiohttpRequest(BaseRequest):
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
+            self._posts = Posts(self._session, connector)
 
     async def shutdown(self) -> None:
         """Nothing: one bot's end must not close the pool of the others."""
@@ -156,19 +160,31 @@ class AiohttpRequest(BaseRequest):
         """
         await self.initialize()
         body, headers = _encode(request_data)
-        timeout = self._upload_timeout if isinstance(body, aiohttp.FormData) else self._timeout
+        times = self._upload_timeout if isinstance(body, aiohttp.FormData) else self._timeout
         if isinstance(read_timeout, int | float):
-            timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=read_timeout)
-        assert self._session is not None  # noqa: S101 - made two lines above
+            times = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=read_timeout)
         try:
-            async with self._session.request(
-                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
-                body = await answer.read()
-                # python-telegram-bot puts a refusal's body into its exception, and a proxy's page repeats our path.
-                return answer.status, body if answer.status < 300 else redact(body.decode(errors="replace")).encode()
+            status, answer = await self._asked(url, method, body, headers, times)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _hide(error)
+        # python-telegram-bot puts a refusal's body into its exception, and a proxy's page repeats our path.
+        return status, answer if status < _REFUSALS else redact(answer.decode(errors="replace")).encode()
+
+    async def _asked(
+        self,
+        url: str,
+        method: str,
+        body: bytes | aiohttp.FormData | None,
+        headers: dict[str, str],
+        times: aiohttp.ClientTimeout,
+    ) -> tuple[int, bytes]:
+        assert self._session is not None and self._posts is not None  # noqa: PT018, S101 - they were made before
+        if isinstance(body, bytes) and (answered := await self._posts.post(url, body, times)) is not None:
+            return answered
+        async with self._session.request(
+            method, url, data=body, headers=headers, timeout=times, allow_redirects=False
+        ) as answer:
+            return answer.status, await answer.read()
 
 
 def _encode(data: RequestData | JsonBody | UploadBody | None) -> tuple[bytes | aiohttp.FormData | None, dict[str, str]]:
