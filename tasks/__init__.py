@@ -7,6 +7,7 @@ from celery import signals
 
 from botyard.garbage import look_seldom
 from botyard.mailbox.tickets import YardCelery
+from botyard.processor import interrupt_nobody
 from tasks.process_logs import connect_logs
 
 
@@ -29,6 +30,7 @@ connect_logs()
 def load_tasks(**_: object) -> None:
     """A worker is being made: only workers need the tasks' bodies, and with them the bots; beat and Flower do not."""
     look_seldom()
+    interrupt_nobody()
     import tasks.customers  # noqa: PLC0415
     import tasks.endpoints  # noqa: PLC0415
     import tasks.maintenance  # noqa: PLC0415

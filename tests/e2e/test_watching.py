@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 
+import psutil
 import psycopg2
 import pytest
 
@@ -118,3 +119,15 @@ def test_workers_say_how_they_are_to_whoever_inspects_them(yard: Yard) -> None:
     )
     said = json.loads(asked.stdout)
     assert {name.partition("@")[0] for name in said} >= {"worker", "slow", "outbound", "maintenance"}
+
+
+def _policies(pid: int) -> set[int]:
+    return {os.sched_getscheduler(thread.id) for thread in psutil.Process(pid).threads()}
+
+
+def test_workers_interrupt_nobody_when_they_wake_up(yard: Yard) -> None:
+    for name in ("worker", "worker_outbound"):
+        main = yard.pid(name)
+        for pid in [main, *(child.pid for child in psutil.Process(main).children())]:
+            assert _policies(pid) == {os.SCHED_BATCH}
+    assert _policies(yard.pid("web")) == {os.SCHED_OTHER}
