@@ -35,7 +35,7 @@ from botyard.mailbox.tickets import CeleryTickets, celery_producer
 from botyard.manager import BotManager
 from botyard.media.store import store_of
 from botyard.processing.people import ACQUAINTANCES
-from botyard.processing.retention import prune, prune_media
+from botyard.processing.retention import prune, prune_history, prune_media
 from botyard.processing.slice import Slice, Tools
 from botyard.settings import get_settings
 from botyard.sync import get_sync
@@ -122,8 +122,9 @@ class WorkerProcess:
             self.tickets.send(ticket)
 
     def prune(self) -> int:
-        """Forget what only served to recognise repetitions."""
-        return prune() + prune_media(store_of(self.settings), self.settings.media_keep_hours)
+        """Forget what only served to recognise repetitions, and what settings keep no longer."""
+        unused = prune_media(store_of(self.settings), self.settings.media_keep_hours)
+        return prune() + prune_history(self.settings) + unused
 
     def repair(self) -> None:
         """Every sweep once: what the clocks do, for when there is none."""

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     """How many bots a Bot API may hear of for the first time, as ``host=a minute/an hour`` with commas between."""
     removed_data_days: int = Field(30, ge=0, le=3650)
     """For so many days what is kept of a removed customer stays, and the removal can be taken back; 0: not at all."""
+    history_days: int = Field(365, ge=0)
+    """For so many days the messages of chats are kept; 0: for ever."""
+    events_days: int = Field(90, ge=0)
+    """For so many days events are kept; 0: for ever."""
+    dead_letters_days: int = Field(90, ge=0)
+    """For so many days dead letters are kept, with what could not be processed or sent; 0: for ever."""
     webhook_secret_days: int = Field(30, ge=0)
     """After so many days a webhook gets another secret; 0: never."""
     simulator_host: str = "127.0.0.1"

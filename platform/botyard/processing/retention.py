@@ -2,13 +2,14 @@
 
 Inbox rows back up the seen bits (48 h) and must be gone before a week has passed: after a week of silence Telegram
 restarts a bot's update ids at random, and an old row would swallow a new update. What is to last longer stands in the
-message history and the dead letters.
+message history, the events and the dead letters, which settings limit.
 """
 
 from typing import Final
 
 from botyard.media.attached import FILES
 from botyard.media.store import MediaStore
+from botyard.settings import Settings
 from db.engine import get_engine
 
 _KEPT_HOURS: Final = 72
@@ -52,6 +53,15 @@ _STATEMENTS: Final = (
     """DELETE FROM invitations WHERE id IN (
          SELECT id FROM invitations WHERE expires_at < now() - make_interval(hours => %(hours)s) LIMIT %(batch)s)""",
 )
+# The oldest have the lowest numbers: there is no other index by which they are found, and none is needed.
+_OLDEST: Final = """
+DELETE FROM {table} WHERE id IN (
+  SELECT id FROM (SELECT id, {at} AS at FROM {table} ORDER BY id LIMIT %(batch)s) oldest
+   WHERE at < now() - make_interval(days => %(days)s))
+"""
+_MESSAGES: Final = _OLDEST.format(table="messages", at="at")
+_EVENTS: Final = _OLDEST.format(table="events", at="at")
+_DEAD_LETTERS: Final = _OLDEST.format(table="dead_letters", at="created_at")
 # What may still be sent: rows that are open, and letters that may be replayed.
 _REFERRED: Final = f"""
 SELECT f.value->>'sha256' FROM outbox o CROSS JOIN LATERAL jsonb_each(o.params->'{FILES}') f
@@ -66,15 +76,27 @@ SELECT f.value->>'sha256' FROM dead_letters d CROSS JOIN LATERAL json_each(
 
 def prune() -> int:
     """Delete old inbox rows and settled outbox rows, in small transactions; how many rows that were."""
+    return sum(_pruned(statement, hours=_KEPT_HOURS) for statement in _STATEMENTS)
+
+
+def prune_history(settings: Settings) -> int:
+    """Delete what settings keep no longer, in small transactions; how many rows that were."""
+    kept = (
+        (_MESSAGES, settings.history_days),
+        (_EVENTS, settings.events_days),
+        (_DEAD_LETTERS, settings.dead_letters_days),
+    )
+    return sum(_pruned(statement, days=days) for statement, days in kept if days)
+
+
+def _pruned(statement: str, **parameters: int) -> int:
     deleted = 0
-    for statement in _STATEMENTS:
-        while True:
-            with get_engine("system").begin() as connection:
-                found = connection.exec_driver_sql(statement, {"hours": _KEPT_HOURS, "batch": _BATCH}).rowcount
-            deleted += found
-            if found < _BATCH:
-                break
-    return deleted
+    while True:
+        with get_engine("system").begin() as connection:
+            found = connection.exec_driver_sql(statement, {**parameters, "batch": _BATCH}).rowcount
+        deleted += found
+        if found < _BATCH:
+            return deleted
 
 
 def prune_media(media: MediaStore, keep_hours: float) -> int:

@@ -1,0 +1,101 @@
+"""What is forgotten, when, and what is not."""
+
+import pytest
+
+from botyard.processing import retention
+from botyard.processing.retention import prune, prune_history
+from botyard.settings import Settings
+from db.engine import get_engine
+from tests.factories import make_bot
+from tests.services import Services
+
+_TABLES = ("messages", "events", "dead_letters")
+
+
+@pytest.fixture(autouse=True)
+def bot(clean: Services) -> None:
+    make_bot()
+    clean.superuser("TRUNCATE events")
+
+
+_WRITTEN = (
+    """INSERT INTO messages (bot_id, customer_id, chat_key, direction, kind, text, at)
+       SELECT id, customer_id, '5', 'in', 'message', %(old)s, now() - make_interval(days => %(old)s) FROM bots""",
+    """INSERT INTO events (customer_id, bot_id, type, entity, actor, data, at)
+       SELECT customer_id, id, 'test', %(old)s, 'bot', '{}', now() - make_interval(days => %(old)s) FROM bots""",
+    """INSERT INTO dead_letters (bot_id, customer_id, what, telegram_id, chat_key, reason, detail, request, attempts,
+                                 fingerprint, created_at)
+       SELECT id, customer_id, 'update', telegram_id, '5', %(old)s, '', '{}', 3, 'x',
+              now() - make_interval(days => %(old)s) FROM bots""",
+)
+_RESOLVED = (
+    """INSERT INTO inbox (telegram_id, update_id, bot_id, customer_id, chat_key, kind, body, state, received_at,
+                          resolved_at)
+       SELECT telegram_id, %(hours)s, id, customer_id, '5', 'message', '{}', 'done', now() - interval '90 days',
+              now() - make_interval(hours => %(hours)s) FROM bots""",
+    """INSERT INTO outbox (bot_id, customer_id, chat_key, lane, method, params, state, created_at, resolved_at)
+       SELECT id, customer_id, '5', 1, 'sendMessage', '{}', state, now() - interval '90 days',
+              CASE state WHEN 'sent' THEN now() - make_interval(hours => %(hours)s) END
+         FROM bots, unnest(ARRAY['sent', 'queued']) state""",
+    """INSERT INTO journal (bot_id, customer_id, scope, position, digest, answer, created_at)
+       SELECT id, customer_id, 'update ' || telegram_id || ' ' || %(hours)s, 1, 'x', '{}',
+              now() - make_interval(hours => %(hours)s) FROM bots""",
+)
+
+
+def execute(*statements: str, **parameters: int) -> None:
+    with get_engine("system").begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement, parameters)
+
+
+def write(*days: int) -> None:
+    """A message, an event and a dead letter of so many days ago, each."""
+    for old in days:
+        execute(*_WRITTEN, old=old)
+
+
+def left(services: Services) -> dict[str, list[str]]:
+    words = {"messages": "text", "events": "entity", "dead_letters": "reason"}
+    return {
+        table: [word for (word,) in services.superuser(f"SELECT {words[table]} FROM {table} ORDER BY id")]  # noqa: S608
+        for table in _TABLES
+    }
+
+
+def test_what_settings_keep_no_longer_is_forgotten_and_nothing_else(clean: Services) -> None:
+    write(40, 20, 9, 1)
+    settings = Settings(history_days=30, events_days=10, dead_letters_days=2)
+    assert prune_history(settings) == 1 + 2 + 3
+    assert left(clean) == {"messages": ["20", "9", "1"], "events": ["9", "1"], "dead_letters": ["1"]}
+    assert prune_history(settings) == 0
+
+
+def test_nought_keeps_for_ever(clean: Services) -> None:
+    write(9000)
+    assert prune_history(Settings(history_days=0, events_days=0, dead_letters_days=0)) == 0
+    assert left(clean) == {table: ["9000"] for table in _TABLES}
+
+
+def test_what_is_of_long_ago_goes_in_small_steps_that_hold_up_nobody(
+    clean: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_BATCH", 3)
+    write(*[500] * 8, 1)
+    (before,) = clean.superuser("SELECT pg_current_xact_id()::text::bigint")
+    assert prune_history(Settings()) == 24
+    (after,) = clean.superuser("SELECT pg_current_xact_id()::text::bigint")
+    # Three steps for each table, and our own question.
+    assert after[0] - before[0] >= 3 * 3 + 1
+    assert left(clean) == {table: ["1"] for table in _TABLES}
+
+
+def test_what_only_served_to_recognise_repetitions_goes_three_days_after_its_end(
+    clean: Services,
+) -> None:
+    for hours in (71, 73):
+        execute(*_RESOLVED, hours=hours)
+    assert prune() == 3
+    assert clean.superuser("SELECT update_id FROM inbox") == [(71,)]
+    assert sorted(clean.superuser("SELECT state FROM outbox")) == [("queued",), ("queued",), ("sent",)]
+    assert clean.superuser("SELECT split_part(scope, ' ', 3) FROM journal") == [("71",)]
