@@ -126,11 +126,9 @@ class Settings(BaseSettings):
     removed_data_days: int = Field(30, ge=0, le=3650)
     """For so many days what is kept of a removed customer stays, and the removal can be taken back; 0: not at all."""
     history_days: int = Field(365, ge=0)
-    """For so many days the messages of chats are kept; 0: for ever."""
     events_days: int = Field(90, ge=0)
-    """For so many days events are kept; 0: for ever."""
     dead_letters_days: int = Field(90, ge=0)
-    """For so many days dead letters are kept, with what could not be processed or sent; 0: for ever."""
+    """For so many days messages, events, and dead letters with their bodies are kept; 0: for ever."""
     webhook_secret_days: int = Field(30, ge=0)
     """After so many days a webhook gets another secret; 0: never."""
     simulator_host: str = "127.0.0.1"
@@ -267,9 +265,7 @@ class Settings(BaseSettings):
         A rule for every host does not mean those of this machine.
         """
         rules = dict(rule.strip().split("=") for rule in self.first_contacts.split(","))
-        found = rules.get(host) or (None if _is_loopback(host) else rules.get("*"))
-        if found is None:
-            return None
+        found = rules.get(host) or ("0/0" if _is_loopback(host) else rules.get("*", "0/0"))
         minute, hour = map(int, found.split("/"))
         return (minute, hour) if minute or hour else None
 
