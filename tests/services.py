@@ -22,6 +22,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from botyard.embedded import PostgresServer, ValkeyServer, free_port
 from botyard.settings import get_settings
 from botyard.sync import get_sync
+from db.engine import DATABASE_TROUBLE, one_statement
 from tests.queues import empty_rabbitmq
 from tests.rabbitmq import fresh_broker
 
@@ -98,6 +99,9 @@ class Services:
             redis.flushall()
         empty_rabbitmq()
         get_sync.cache_clear()
+        # An earlier test may have cut the connections of this process: the first one to notice drops them all.
+        with contextlib.suppress(*DATABASE_TROUBLE), one_statement() as cursor:
+            cursor.execute("SELECT 1")
 
     def tell_everybody(self) -> None:
         """Let every process read everything anew, after a change that told nobody."""

@@ -50,7 +50,7 @@ class Home:
         return json.loads(ended.stdout)
 
     def pid(self, process: str) -> int:
-        (found,) = [row["pid"] for row in self.json("status") if row["process"] == process]
+        (found,) = [row["pid"] for row in self.json("status")["processes"] if row["process"] == process]
         return int(found)
 
     def write(self, bot: int, *texts: str) -> None:
@@ -90,7 +90,11 @@ def fragile(home: Home) -> Iterator[Home]:
 
 
 def test_a_bot_is_listed_paused_and_resumed_and_loses_nothing(home: Home) -> None:
-    assert {"web", "worker", "threads", "beat"} <= {row["process"] for row in home.json("status")}
+    shown = home.json("status")
+    assert {"web", "worker", "threads", "beat"} <= {row["process"] for row in shown["processes"]}
+    assert {"messages": 24 * 365, "inbox": 72, "conversations": None}.items() <= {
+        one["table"]: one["hours"] for one in shown["kept"]
+    }.items()
     assert home.json("bot", "list")[0] | {"waiting": 0, "health": "ok"} == {
         "id": 1, "username": "demo_bot", "kind": "demo", "status": "active", "queue": "updates", "intake": "webhook",
         "waiting": 0, "health": "ok",

@@ -3,7 +3,7 @@
 import pytest
 
 from botyard.processing import retention
-from botyard.processing.retention import prune, prune_history
+from botyard.processing.retention import kept, prune, prune_history
 from botyard.settings import Settings
 from db.engine import get_engine
 from tests.factories import make_bot
@@ -99,3 +99,14 @@ def test_what_only_served_to_recognise_repetitions_goes_three_days_after_its_end
     assert clean.superuser("SELECT update_id FROM inbox") == [(71,)]
     assert sorted(clean.superuser("SELECT state FROM outbox")) == [("queued",), ("queued",), ("sent",)]
     assert clean.superuser("SELECT split_part(scope, ' ', 3) FROM journal") == [("71",)]
+
+
+def test_how_much_is_kept_and_for_how_long_is_said_the_largest_first(clean: Services) -> None:
+    write(*[1] * 30)
+    clean.superuser("ANALYZE messages")
+    shown = kept(Settings(history_days=2, events_days=0))
+    hours = {one.table: one.hours for one in shown}
+    assert (hours["messages"], hours["events"], hours["inbox"]) == (48, None, 72)
+    assert next(one.rows for one in shown if one.table == "messages") == 30
+    assert [one.size for one in shown] == sorted((one.size for one in shown), reverse=True)
+    assert all(one.size > 0 for one in shown)

@@ -15,6 +15,7 @@ from botyard.bots.registry import ServedBot
 from botyard.processing.early import EarlySends
 from botyard.processing.store import Verdict, Wanted
 from botyard.telegram.run import Lane, Send, UpdateRun
+from db.engine import one_statement
 from db.prepared import Prepared
 from tests.factories import CHAT, guard, make_bot, resolution, send
 from tests.integration.asked import asked, commit, load, statements
@@ -318,3 +319,12 @@ def test_the_servers_limits_are_shorter_than_a_lease(bot: ServedBot) -> None:
     shown = Prepared(f"SELECT {said} FROM bots WHERE id = %(bot)s", bot="bigint")  # noqa: S608 - names of settings
     found = asked(statements().execute({"tenant": str(bot.customer_id), "bot": bot.id}, shown))
     assert found == [("5s", "2s", "5s")]
+
+
+def test_connections_that_one_test_has_cut_are_no_trouble_of_the_next(clean: Services) -> None:
+    with one_statement() as cursor:
+        cursor.execute("SELECT 1")
+    clean.superuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'botyard_app'")
+    clean.empty()
+    with one_statement() as cursor:
+        cursor.execute("SELECT 1")

@@ -5,6 +5,7 @@ restarts a bot's update ids at random, and an old row would swallow a new update
 message history, the events and the dead letters, which settings limit.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from botyard.media.attached import FILES
@@ -62,6 +63,10 @@ DELETE FROM {table} WHERE id IN (
 _MESSAGES: Final = _OLDEST.format(table="messages", at="at")
 _EVENTS: Final = _OLDEST.format(table="events", at="at")
 _DEAD_LETTERS: Final = _OLDEST.format(table="dead_letters", at="created_at")
+_SIZES: Final = """
+SELECT relname, greatest(reltuples, 0)::bigint, pg_total_relation_size(oid) FROM pg_class
+ WHERE relname = ANY(%(tables)s) AND relnamespace = 'public'::regnamespace
+"""
 # What may still be sent: rows that are open, and letters that may be replayed.
 _REFERRED: Final = f"""
 SELECT f.value->>'sha256' FROM outbox o CROSS JOIN LATERAL jsonb_each(o.params->'{FILES}') f
@@ -87,6 +92,39 @@ def prune_history(settings: Settings) -> int:
         (_DEAD_LETTERS, settings.dead_letters_days),
     )
     return sum(_pruned(statement, days=days) for statement, days in kept if days)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of something is kept.
+
+    Args:
+        table: where it is.
+        rows: about how many it has, as PostgreSQL last counted them.
+        size: bytes, with its indexes.
+        hours: for so long its rows are kept after they ended; none: for good.
+    """
+
+    table: str
+    rows: int
+    size: int
+    hours: int | None
+
+
+def kept(settings: Settings) -> list[Kept]:
+    """What grows with each update, the largest first."""
+    days = {
+        "messages": settings.history_days,
+        "events": settings.events_days,
+        "dead_letters": settings.dead_letters_days,
+        "conversations": 0,
+        "bot_users": 0,
+    }
+    hours = {**dict.fromkeys(("inbox", "outbox", "journal"), _KEPT_HOURS), **{name: 24 * n for name, n in days.items()}}
+    with get_engine("system").connect() as connection:
+        found = connection.exec_driver_sql(_SIZES, {"tables": list(hours)}).all()
+    sizes = [Kept(name, rows, size, hours[name] or None) for name, rows, size in found]
+    return sorted(sizes, key=lambda one: one.size, reverse=True)
 
 
 def _pruned(statement: str, **parameters: int) -> int:
