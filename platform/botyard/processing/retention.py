@@ -63,8 +63,10 @@ DELETE FROM {table} WHERE id IN (
 _MESSAGES: Final = _OLDEST.format(table="messages", at="at")
 _EVENTS: Final = _OLDEST.format(table="events", at="at")
 _DEAD_LETTERS: Final = _OLDEST.format(table="dead_letters", at="created_at")
+# Tables that are small or new were never analysed; what was counted since the server's start is forgotten in a crash.
 _SIZES: Final = """
-SELECT relname, greatest(reltuples, 0)::bigint, pg_total_relation_size(oid) FROM pg_class
+SELECT relname, coalesce(nullif(pg_stat_get_live_tuples(oid), 0), greatest(reltuples, 0)::bigint),
+       pg_total_relation_size(oid) FROM pg_class
  WHERE relname = ANY(%(tables)s) AND relnamespace = 'public'::regnamespace
 """
 # What may still be sent: rows that are open, and letters that may be replayed.
@@ -100,7 +102,7 @@ class Kept:
 
     Args:
         table: where it is.
-        rows: about how many it has, as PostgreSQL last counted them.
+        rows: about how many it has, as PostgreSQL counts them.
         size: bytes, with its indexes.
         hours: for so long its rows are kept after they ended; none: for good.
     """
