@@ -119,9 +119,7 @@ def _executed(connection: Any, statements: Iterable[str]) -> list[tuple[Any, ...
 @contextlib.contextmanager
 def serving(server: Server, log: Path, *options: str) -> Iterator[None]:
     """Run a server as a direct child, with more options, until the end of the block."""
-    environment = dict(os.environ)
-    if isinstance(server, PostgresServer):
-        environment |= server.environment()
+    environment = os.environ | server.environment()
     server.initialise()
     with log.open("ab") as stream:
         process = subprocess.Popen([*server.command(), *options], env=environment, stdout=stream, stderr=stream)

@@ -8,17 +8,9 @@
 -- spent; and the microseconds until its moment.
 local T = redis.call('TIME')
 local now = T[1] * 1000 + T[2] / 1000
-local bot, horizon, burst, private_ms, group_sends, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local spacing = { b = tonumber(ARGV[7]), p = tonumber(ARGV[8]) }
-local base, shut = 'by:lim:' .. bot, 'by:shut:' .. bot
-local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
-local permits = ARGV[9]
-local ahead = {}
--- A bot that was closed a while ago spaces all its messages like bulk: the burst that closed it is still waiting.
-local careful = redis.call('EXISTS', 'by:careful:' .. bot) == 1
 
 -- A channel that is known by its name and by its id is one chat.
-local function known_as(chat)
+local function known_as(bot, chat)
   return string.sub(chat, 1, 1) == '@' and redis.call('HGET', 'by:names:' .. bot, chat) or chat
 end
 
@@ -31,16 +23,25 @@ local function put(key, at)
 end
 
 -- The log of a group holds the moments of its sends, future ones too; a new one never comes before the newest.
-local function group_opens(key, weight)
+local function group_opens(key, weight, group_sends, window)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
   local newest = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
   local leaves = redis.call('ZRANGE', key, weight - 1 - group_sends, weight - 1 - group_sends, 'WITHSCORES')[2]
   return math.max(tonumber(newest or '0'), leaves and tonumber(leaves) + window or 0)
 end
+-- Until here for all calls of a trip, from here for each.
+local bot, horizon, burst, private_ms, group_sends, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local spacing = { b = tonumber(ARGV[7]), p = tonumber(ARGV[8]) }
+local base, shut = 'by:lim:' .. bot, 'by:shut:' .. bot
+local bot_opens = tonumber(redis.call('ZSCORE', shut, '') or '0')
+local permits = ARGV[9]
+local ahead = {}
+-- A bot that was closed a while ago spaces all its messages like bulk: the burst that closed it is still waiting.
+local careful = redis.call('EXISTS', 'by:careful:' .. bot) == 1
 
 local answer = { string.format('%d', T[1] * 1000000 + T[2]) }
 for i = 10, #ARGV, 4 do
-  local chat, budget, rate, weight = known_as(ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local chat, budget, rate, weight = known_as(bot, ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
   if careful and rate == '' and budget ~= '' then rate = 'b' end
   local first = string.sub(chat, 1, 1)
   local group = first == '-' or first == '@'
@@ -49,7 +50,7 @@ for i = 10, #ARGV, 4 do
   if chat ~= '' then at = math.max(at, tonumber(redis.call('ZSCORE', shut, chat) or '0')) end
   if budget ~= '' and group then
     weight = math.min(weight, group_sends)
-    at = math.max(at, group_opens(key, weight))
+    at = math.max(at, group_opens(key, weight, group_sends, window))
   elseif budget ~= '' then
     -- Spacing with a burst (GCRA): the stored moment is when the whole burst is there again.
     weight = math.min(weight, burst)

@@ -100,7 +100,7 @@ def _server(name: str, server: PostgresServer | ValkeyServer, folder: Path) -> P
     return Process(
         name,
         server.command(),
-        env=server.environment() if isinstance(server, PostgresServer) else {},
+        env=server.environment(),
         stop_signal=server.stop_signal,
         death_signal=server.stop_signal,
         ready=server.ready,

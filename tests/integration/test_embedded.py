@@ -29,9 +29,7 @@ ONCE = Retry(NoBackoff(), 0)
 
 @contextlib.contextmanager
 def serving(server: PostgresServer | ValkeyServer, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    environment = dict(os.environ)
-    if isinstance(server, PostgresServer):
-        environment |= server.environment()
+    environment = os.environ | server.environment()
     with (log or Path(os.devnull)).open("ab") as stream:
         process = subprocess.Popen(
             server.command(), env=environment, stdout=stream, stderr=stream, start_new_session=True
@@ -242,6 +240,17 @@ def test_valkey_keeps_acknowledged_writes_through_a_kill(valkey: ValkeyServer) -
     with serving(valkey), client(valkey) as connection:
         assert connection.lrange("mailbox", 0, -1) == ["a", "b"]
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+def test_valkey_has_freed_memory_at_hand_unless_the_owner_of_the_machine_says_otherwise(
+    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    with serving(valkey) as process:
+        told = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=1000" in told
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+    assert valkey.environment() == {}
 
 
 def test_the_password_of_valkey_is_asked_for_and_shown_nowhere(valkey: ValkeyServer) -> None:

@@ -46,6 +46,15 @@ async def test_an_accepted_update_has_its_place_its_mail_its_seen_bit_and_a_tick
     assert valkey.zrange("by:bots", 0, -1) == [str(BOT)]
 
 
+async def test_what_was_seen_is_known_for_more_than_a_day(boxes: Mailboxes, valkey: "redis.Redis") -> None:
+    seen, told = f"by:seen:{BOT}:0", 90_000
+    for number, (left, then) in enumerate(((told - 100, 172_800), (told + 100, told + 100)), 1):
+        await boxes.accept(BOT, "7", number, b"{}")
+        valkey.expire(seen, left)
+        await boxes.accept(BOT, "7", number + 10, b"{}")
+        assert then - 50 < valkey.ttl(seen) <= then
+
+
 async def test_a_second_update_of_a_chat_moves_no_place_and_issues_nothing(
     boxes: Mailboxes, valkey: "redis.Redis"
 ) -> None:

@@ -18,6 +18,14 @@ class LocalServer(ABC):
     port: int
 
     @abstractmethod
+    def command(self) -> list[str]:
+        """The command line of the server, which stays in the foreground; no secret is in it."""
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """What the server needs in its environment beside what is there."""
+
+    @abstractmethod
     def is_ready(self) -> bool:
         """Whether it answers now; waits 2 seconds at most."""
 

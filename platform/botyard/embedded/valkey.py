@@ -19,6 +19,7 @@ from botyard.errors import InputError
 
 _OLDEST = (7, 0)
 _PROBE_SECONDS = 10
+_TUNABLES = "GLIBC_TUNABLES"
 
 
 class ValkeyServer(LocalServer):
@@ -77,13 +78,27 @@ class ValkeyServer(LocalServer):
             "appendonly": "yes",
             "appendfsync": self._fsync,
             "save": "",  # the append-only file is the one record
+            # Mailboxes are written, read and gone: written anew at each 64 MB, as usual, the file of a busy yard is
+            # written anew every few seconds. So much is read in about two seconds at a start.
+            "auto-aof-rewrite-min-size": "256mb",
             "maxmemory-policy": "noeviction",
+            "latency-tracking": "no",  # nobody reads its histograms of commands, which cost a twentieth of a script
             "daemonize": "no",
             "logfile": "",
             "loglevel": "warning",
         }
         options = [part for name, value in settings.items() for part in (f"--{name}", value)]
         return [str(self._binary), str(self._configuration), *options]
+
+    def environment(self) -> dict[str, str]:
+        """What the server needs in its environment beside what is there: a larger cache of freed memory.
+
+        Scripts free strings by the thousand. With glibc's seven of each size at hand a third of the server's time went
+        into finding others; a thousand are 33 MB at most. A server that brings another allocator does not look here.
+
+        Source: https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
+        """
+        return {} if _TUNABLES in os.environ else {_TUNABLES: "glibc.malloc.tcache_count=1000"}
 
     @property
     def url(self) -> str:

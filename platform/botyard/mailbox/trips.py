@@ -25,8 +25,8 @@ Call = Callable[..., "asyncio.Future[Any]"]
 _UNDER_WAY: Final = 2
 """So many trips at once: what comes meanwhile gathers for the next one."""
 _PATIENCE_SECONDS: Final = 5.0
-_MOST: Final = 64
-"""Calls of one trip: others wait for Redis as long as they take, and a call may carry a megabyte."""
+_MOST: Final = 16
+"""Calls of one trip: while Redis runs these, the next ones are made ready; and a call may carry a megabyte."""
 
 _UNTIL_HERE: Final = "-- Until here for all calls of a trip, from here for each.\n"
 # Each call hears its own answer, an error too, as if it had come alone: what fails neither undoes nor hinders another.

@@ -53,6 +53,7 @@ def _valkey(state: Path, made: LocalSecrets, settings: Settings) -> tuple[Proces
     process = Process(
         name="valkey",
         argv=server.command(),
+        env=server.environment(),
         stop_signal=server.stop_signal,
         death_signal=server.stop_signal,
         ready=server.ready,

@@ -11,7 +11,8 @@ chat = bot_is[2] or chat
 local absent = redis.call('ZADD', 'by:chats:' .. bot, 'NX', now, chat)
 redis.call('RPUSH', 'by:box:' .. bot .. ':' .. chat, id .. ' ' .. payload)
 redis.call('SETBIT', seen, id % 65536, 1)
-redis.call('EXPIRE', seen, 172800)
+-- Telegram repeats an update for a day. What asks costs less than what is written, and once a day is often enough.
+if redis.call('TTL', seen) < 86400 + 3600 then redis.call('EXPIRE', seen, 172800) end
 local held = redis.call('HINCRBY', 'by:bot:' .. bot, 'held', 1)
 if absent == 0 then return {held, false} end
 -- What becomes due now is due no later than anything else: its index need not be asked.
