@@ -118,6 +118,17 @@ beat_schedule = {
         "schedule": timedelta(hours=1),
         "options": {"queue": "maintenance", "expires": 3600},
     },
+    "dispatch-schedules": {
+        "task": "botyard.dispatch_schedules",
+        "schedule": timedelta(minutes=1),
+        # The workers' clocks look every second; this is for when there is none.
+        "options": {"queue": "maintenance", "expires": 50},
+    },
+    "learn-time-zones": {
+        "task": "botyard.learn_time_zones",
+        "schedule": timedelta(minutes=15),
+        "options": {"queue": "maintenance", "expires": 800},
+    },
     "send-events": {
         "task": "botyard.send_events",
         "schedule": timedelta(minutes=1),

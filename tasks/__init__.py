@@ -36,6 +36,7 @@ def load_tasks(**_: object) -> None:
     import tasks.maintenance  # noqa: PLC0415
     import tasks.operations  # noqa: PLC0415
     import tasks.outbound  # noqa: PLC0415
+    import tasks.schedules  # noqa: PLC0415
     import tasks.updates  # noqa: F401, PLC0415
     from tasks.processes import connect_processes  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ share one loop with one connection pool.
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -37,6 +37,7 @@ from botyard.media.store import store_of
 from botyard.processing.people import ACQUAINTANCES
 from botyard.processing.retention import prune, prune_history, prune_media
 from botyard.processing.slice import Slice, Tools
+from botyard.schedules.dispatching import dispatch
 from botyard.settings import get_settings
 from botyard.sync import get_sync
 from botyard.telegram.loading import find_kind, installed_kinds
@@ -54,6 +55,7 @@ _FLUSH_SECONDS = 1.0
 _TELL_SECONDS = 0.3
 _DAYS_SECONDS = 5.0
 _JOBS_SECONDS = 0.5
+_SCHEDULES_SECONDS = 1.0
 _COURTESY_SECONDS = 0.5
 _IDLE_SECONDS = 10.0
 
@@ -110,6 +112,11 @@ class WorkerProcess:
             if place is None:
                 self._wake(bot_id)
 
+    def wake_senders(self, bots: Iterable[int]) -> None:
+        """Rows of these bots were committed."""
+        for bot_id in bots:
+            self._wake(bot_id)
+
     def put(self, telegram_id: int, chat: str, number: int, content: bytes) -> None:
         """Put a job's firing into a mailbox. One that is full, or known to be gone, is asked again later."""
         ticket = self.keeper.accept(telegram_id, chat, number, mailbox_entry(content)).ticket
@@ -132,6 +139,7 @@ class WorkerProcess:
         revive_forgotten()
         self.wake_sleepers()
         fire_due(self.put)
+        dispatch()
 
     def stop(self) -> None:
         """End the threads; a last flush of the figures."""
@@ -162,6 +170,7 @@ class WorkerProcess:
                 (_SQL_SWEEP_SECONDS, self.wake_sleepers),
                 (_FORGOTTEN_SECONDS, revive_forgotten),
                 (_JOBS_SECONDS, lambda: fire_due(self.put)),
+                (_SCHEDULES_SECONDS, dispatch),
                 (_COURTESY_SECONDS, lambda: answer_unanswered(self.redis, self._wake)),
             ],
             duty=self._duty,

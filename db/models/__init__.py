@@ -11,6 +11,7 @@ from db.models.media import Media
 from db.models.outbox import OutboxRow
 from db.models.people import AccessToken, AuditEntry, Invitation, Membership, Person, SignIn
 from db.models.requests import IdempotencyKey, Operation
+from db.models.schedules import Occurrence, Schedule, ScheduleRun, ScheduleZone
 from db.models.updates import Conversation, DeadLetter, InboxRow, Message
 from db.models.users import BotUser
 
@@ -43,8 +44,12 @@ __all__ = [
     "Media",
     "Membership",
     "Message",
+    "Occurrence",
     "Operation",
     "OutboxRow",
     "Person",
+    "Schedule",
+    "ScheduleRun",
+    "ScheduleZone",
     "SignIn",
 ]

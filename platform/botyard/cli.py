@@ -19,6 +19,7 @@ from botyard.commands import (
     member,
     operation,
     processes,
+    schedule,
     user,
 )
 from botyard.commands.dialogues import play_dialogues
@@ -76,6 +77,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")
 app.add_typer(member.app, name="member")
 app.add_typer(operation.app, name="operation")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(erasure.app, name="person")
 app.command()(processes.migrate)
 app.command()(processes.poller)

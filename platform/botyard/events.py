@@ -161,6 +161,50 @@ class EndpointDisabled(DomainEvent):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleChanged(DomainEvent):
+    """Somebody did something with a schedule.
+
+    Args:
+        schedule: its number.
+        name: what its owner calls it.
+        how: ``made``, ``changed``, ``paused``, ``resumed``, ``asked for`` or ``removed``.
+    """
+
+    type: ClassVar[str] = "schedule.changed"
+    schedule: int
+    name: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleMissed(DomainEvent):
+    """A moment of a schedule came to light so late that nobody was written to any more.
+
+    Args:
+        schedule: its number.
+        moment: with its distance from UTC.
+    """
+
+    type: ClassVar[str] = "schedule.missed"
+    schedule: int
+    moment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFailed(DomainEvent):
+    """A schedule cannot go on.
+
+    Args:
+        schedule: its number.
+        reason: in a person's words.
+    """
+
+    type: ClassVar[str] = "schedule.failed"
+    schedule: int
+    reason: str
+
+
 def event_types() -> frozenset[str]:
     """Every type of event that there is."""
     return WRITTEN_BY_STATEMENTS | {kind.type for kind in DomainEvent.__subclasses__()}

@@ -12,39 +12,12 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from botyard.errors import InputError
+from botyard.public_address import is_loopback, unfit
 
 _KEY_BYTES = 32
 # Celery's hard limit lies above it, and below the ten minutes that a message may ask for.
 _LONGEST_SLICE = 500
 _PLACE = re.compile(r"[\w.\-]+(:\d{1,5})?|[\da-fA-F:.]+(/\d{1,3})?|\[[\da-fA-F:.]+\](:\d{1,5})?")
-# Source: https://core.telegram.org/bots/api#setwebhook
-_WEBHOOK_PORTS = (443, 80, 88, 8443)
-
-
-def _unfit(public_url: str, api_url: str) -> str:
-    """Why Telegram would not call this address; nothing if it would. The simulator on this machine is less strict."""
-    try:
-        parts = urlsplit(public_url)
-        port = parts.port or 443
-    except ValueError:
-        return "is not an address, as https://bots.example.org"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "is not an address, as https://bots.example.org"
-    if parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:
-        return "must be only a name and perhaps a port, as https://bots.example.org: Botyard adds the path itself"
-    if _is_loopback(parts.hostname) and _is_loopback(urlsplit(api_url).hostname):
-        return ""
-    if parts.scheme == "http":
-        return "must begin with https://, as Telegram asks for"
-    if port not in _WEBHOOK_PORTS:
-        return f"has port {port}, and Telegram calls only 443, 80, 88 and 8443; let a proxy listen on one of them"
-    return ""
-
-
-def _is_loopback(host: str | None) -> bool:
-    return host in ("localhost", "127.0.0.1", "::1")
-
-
 _PASSWORD = re.compile(r"://[^:/@]*:([^@/]+)@")
 # What examples have in the place of secrets, ours in .env.example and those of others.
 _SAMPLES = frozenset(
@@ -127,8 +100,9 @@ class Settings(BaseSettings):
     """For so many days what is kept of a removed customer stays, and the removal can be taken back; 0: not at all."""
     history_days: int = Field(365, ge=0)
     events_days: int = Field(90, ge=0)
+    occurrences_days: int = Field(90, ge=0)
     dead_letters_days: int = Field(90, ge=0)
-    """For so many days messages, events, and dead letters with their bodies are kept; 0: for ever."""
+    """For so many days messages, events, what schedules sent and dead letters with their bodies are kept; 0: always."""
     webhook_secret_days: int = Field(30, ge=0)
     """After so many days a webhook gets another secret; 0: never."""
     simulator_host: str = "127.0.0.1"
@@ -208,7 +182,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_url_is_fit(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and (problem := _unfit(value, info.data.get("api_url", ""))):
+        if value is not None and (problem := unfit(value, info.data.get("api_url", ""))):
             raise ValueError(problem)
         return value
 
@@ -265,7 +239,7 @@ class Settings(BaseSettings):
         A rule for every host does not mean those of this machine.
         """
         rules = dict(rule.strip().split("=") for rule in self.first_contacts.split(","))
-        found = rules.get(host) or ("0/0" if _is_loopback(host) else rules.get("*", "0/0"))
+        found = rules.get(host) or ("0/0" if is_loopback(host) else rules.get("*", "0/0"))
         minute, hour = map(int, found.split("/"))
         return (minute, hour) if minute or hour else None
 
@@ -324,7 +298,7 @@ class Settings(BaseSettings):
         Telegram reaches no loopback. `botyard run` sets one as ``WEBHOOK_BASE_URL``, for its own simulator only.
         """
         base = self.webhook_base_url
-        if self.public_url is not None or base is None or not _is_loopback(urlsplit(base).hostname):
+        if self.public_url is not None or base is None or not is_loopback(urlsplit(base).hostname):
             return self.public_url or base
         here = {f"{host}:{self.simulator_port}" for host in ("127.0.0.1", "localhost", "[::1]", self.simulator_host)}
         return base if urlsplit(self.api_url).netloc in here else None
@@ -335,7 +309,7 @@ class Settings(BaseSettings):
         A loopback address is for the simulator of this machine only, as in `webhook_address`.
         """
         base = self.webhook_base_url
-        if base is None or not _is_loopback(urlsplit(base).hostname):
+        if base is None or not is_loopback(urlsplit(base).hostname):
             return self.public_url or base
         here = {f"{host}:{self.simulator_port}" for host in ("127.0.0.1", "localhost", "[::1]", self.simulator_host)}
         return base if urlsplit(api_url).netloc in here else self.public_url

@@ -13,7 +13,8 @@ TABLES = {
     "access_tokens", "alembic_version", "audit", "bot_configurations", "bot_days", "bot_health", "bot_identities",
     "bot_secrets", "bot_users", "bots", "chats", "conversations", "customers", "dead_letters", "endpoint_attempts",
     "endpoint_messages", "endpoint_secrets", "endpoints", "events", "idempotency_keys", "inbox", "invitations", "jobs",
-    "journal", "keyboards", "media", "memberships", "messages", "operations", "outbox", "people", "sign_ins",
+    "journal", "keyboards", "media", "memberships", "messages", "occurrences", "operations", "outbox", "people",
+    "schedule_runs", "schedule_zones", "schedules", "sign_ins",
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from tests.services import Services
 
 TABLES = (
     "bots", "bot_identities", "inbox", "conversations", "messages", "media", "dead_letters", "outbox", "jobs",
-    "journal", "keyboards", "bot_users",
+    "journal", "keyboards", "bot_users", "schedules", "schedule_zones", "schedule_runs", "occurrences",
 )  # fmt: skip
 
 FILE = Attached("photo", "0" * 64, "a.jpg", "image/jpeg", 5, "photo", "photo", 0)
@@ -72,7 +72,14 @@ async def filled(yard: Rig, bot: ServedBot) -> None:
     Calls(bot.id, 1).note(Journal("update 1 1", 1).call("a digest"), "sendDice", True)
     yard.services.superuser(
         "INSERT INTO jobs (bot_id, customer_id, id, name, callback, data, chat_key, trigger)"  # noqa: S608 - our own number
-        f" VALUES ({bot.id}, 1, 'j', 'j', 'm:f', '{{}}', '5', '{{}}')"
+        f" VALUES ({bot.id}, 1, 'j', 'j', 'm:f', '{{}}', '5', '{{}}')",
+        "INSERT INTO schedules (bot_id, name, recurrence, zone, audience, content, grace)"  # noqa: S608 - our own number
+        f" VALUES ({bot.id}, 's', '{{}}', 'UTC', '{{}}', '{{}}', 60)",
+        f"INSERT INTO schedule_zones (schedule_id, zone, bot_id) VALUES ({bot.id}, 'UTC', {bot.id})",  # noqa: S608
+        "INSERT INTO schedule_runs (schedule_id, bot_id, zone, slot, moment, state)"  # noqa: S608
+        f" VALUES ({bot.id}, {bot.id}, 'UTC', 's', now(), 'done')",
+        "INSERT INTO occurrences (schedule_id, slot, recipient, bot_id, run_id, day, due, send_id)"  # noqa: S608
+        f" VALUES ({bot.id}, 's', 5, {bot.id}, 1, now(), now(), 1)",
     )
     await yard.limiter.close(bot.id, "5", 60)
     yard.keeper.wake(bot.id)

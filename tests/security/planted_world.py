@@ -17,7 +17,7 @@ NOBODY: Final = 999_999_999
 PREFIXES: Final = {
     "bot": "bot", "customer": "cus", "person": "per", "key": "key", "session": "ses", "invitation": "inv",
     "operation": "op", "endpoint": "end", "message": "msg", "event": "evt", "send": "snd", "letter": "dead",
-    "dead_letter": "dead", "entry": "aud",
+    "dead_letter": "dead", "entry": "aud", "schedule": "sch", "run": "run",
 }  # fmt: skip
 """How ids of each kind begin, by what paths call them."""
 OF_BOTS: Final = frozenset(Scope) - {Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE, Scope.KEYS_WRITE}
@@ -126,7 +126,7 @@ def _side(services: Services, name: str, telegram_id: int, first: int) -> Side:
 
 _NUMBERED: Final = {
     "operation": 15, "invitation": 3, "endpoint": 2, "message": 81, "event": 1201, "send": 640, "letter": 17,
-    "entry": 530,
+    "entry": 530, "schedule": 5, "run": 21,
 }  # fmt: skip
 
 
@@ -168,6 +168,16 @@ _PLANTED: Final = (
         "operations",
         "id, bot_id, customer_id, actor, kind, state, request",
         "{operation}, {here}, 'person:1', 'bot.export', 'queued', '{{}}'",
+    ),
+    (
+        "schedules",
+        "id, bot_id, customer_id, name, recurrence, zone, audience, content, grace",
+        "{schedule}, {here}, 'daily', '{{\"type\": \"silence\", \"hours\": 9}}', 'UTC', '{{}}', '{{}}', 60",
+    ),
+    (
+        "schedule_runs",
+        "id, bot_id, customer_id, schedule_id, zone, slot, moment, state",
+        "{run}, {here}, {schedule}, 'UTC', '2026-01-01T00:00', now(), 'done'",
     ),
     ("bot_configurations", "bot_id, customer_id, number, configuration, actor", "{here}, 1, '{{}}', 'person:1'"),
     (

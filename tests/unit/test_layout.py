@@ -76,6 +76,7 @@ MAY_SEE_EVERY_CUSTOMER = {
     "platform/botyard/operations/running.py",
     "platform/botyard/operations/work.py",
     "platform/botyard/processing/retention.py",
+    "platform/botyard/schedules/planning.py",
     "platform/botyard/vault/key_use.py",
     "platform/botyard/vault/resealing.py",
     "platform/botyard/web/health.py",

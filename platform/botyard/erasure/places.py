@@ -167,6 +167,20 @@ def _is_of_customer(person: Person, row: Row) -> bool:
     return not ours.isdisjoint(named)
 
 
+def _schedule(person: Person, row: Row) -> Decision:
+    """One that was for nobody else goes: without anybody named it would be for everyone."""
+    users = row["audience"].get("users")
+    if users is None or person.traces.user_id not in users:
+        return {name: person.traces.without(row[name], name) for name in ("name", "content")}
+    others = [number for number in users if number != person.traces.user_id]
+    if not others:
+        return None
+    return {
+        "audience": {**row["audience"], "users": others}, "name": person.traces.without(row["name"], "name"),
+        "content": person.traces.without(row["content"]),
+    }  # fmt: skip
+
+
 def _gone(_: Person, __: Row) -> Decision:
     return None
 
@@ -201,6 +215,10 @@ OF_A_BOT: Final = (
     Place(
         "events", ("id",), ("entity", "data"), _theirs_or(("data",), _event), json=("data",),
     ),
+    Place(
+        "schedules", ("id",), ("name", "audience", "content"), _schedule, json=("audience", "content"), bumped="version"
+    ),
+    Place("occurrences", ("schedule_id", "slot", "recipient"), (), _gone, theirs="recipient::text = :key"),
     Place("chats", ("chat_key",), (), _gone, theirs=_KEYED),
     Place(
         "conversations", ("scope", "key"), ("state",), _memory, json=("state",), bumped="version",

@@ -17,6 +17,9 @@ MESSAGE: Final = """json_build_object('chat', chat_key, 'direction', direction, 
 JOB: Final = """json_build_object('id', id, 'name', name, 'callback', callback, 'data', data, 'chatId', chat_id::text,
   'userId', user_id::text, 'chat', chat_key, 'trigger', trigger, 'grace', grace, 'catchesUp', catches_up,
   'enabled', enabled, 'nextRun', next_run, 'declared', declared IS NOT NULL)"""
+SCHEDULE: Final = """json_build_object('id', id::text, 'name', name, 'when', recurrence, 'timeZone', zone,
+  'audience', audience, 'content', content, 'quietHours', quiet, 'cap', cap, 'endsAt', ends_at,
+  'jitterSeconds', jitter, 'graceSeconds', grace, 'enabled', enabled, 'createdAt', created_at)"""
 DEAD_LETTER: Final = """json_build_object('id', id::text, 'what', what, 'chat', chat_key, 'updateId', update_id::text,
   'reason', reason, 'detail', detail, 'request', request, 'attempts', attempts, 'fingerprint', fingerprint,
   'createdAt', created_at, 'replayedAt', replayed_at)"""
@@ -40,6 +43,7 @@ PARTS: Final[dict[str, tuple[str, str, str]]] = {
     "conversations": ("conversations", CONVERSATION, "scope, key"),
     "messages": ("messages", MESSAGE, "chat_key, id"),
     "jobs": ("jobs", JOB, "id"),
+    "schedules": ("schedules", SCHEDULE, "id"),
     "dead_letters": ("dead_letters", DEAD_LETTER, "id"),
     "days": ("bot_days", _DAY, "day"),
     "events": ("events", EVENT, "id"),

@@ -129,6 +129,13 @@ def fit_chat(chat: str) -> str:
     return chat
 
 
+def fits(call: Call) -> bool:
+    """Whether the text of a call is one that Telegram takes: where values were written into it, it may be longer."""
+    most = _TEXT_UNITS if "text" in call.params else _CAPTION_UNITS
+    shown = _visible(call.params.get("text", call.params.get("caption", "")), call.params.get("parse_mode"))
+    return units(shown) <= most and (bool(shown.strip()) or "text" not in call.params)
+
+
 def units(text: str) -> int:
     """How long Telegram takes a text to be: in UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

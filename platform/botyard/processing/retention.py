@@ -62,6 +62,17 @@ DELETE FROM {table} WHERE id IN (
 """
 _MESSAGES: Final = _OLDEST.format(table="messages", at="at")
 _EVENTS: Final = _OLDEST.format(table="events", at="at")
+# A moment's own row goes when its messages are gone; what is still under way stays.
+_OCCURRENCES: Final = """
+DELETE FROM occurrences WHERE (schedule_id, slot, recipient) IN (
+  SELECT schedule_id, slot, recipient FROM occurrences
+   WHERE due < now() - make_interval(days => %(days)s) LIMIT %(batch)s)
+"""
+_RUNS: Final = """
+DELETE FROM schedule_runs WHERE id IN (
+  SELECT id FROM schedule_runs
+   WHERE moment < now() - make_interval(days => %(days)s) AND state <> 'open' LIMIT %(batch)s)
+"""
 _DEAD_LETTERS: Final = _OLDEST.format(table="dead_letters", at="created_at")
 # Tables that are small or new were never analysed; what was counted since the server's start is forgotten in a crash.
 _SIZES: Final = """
@@ -69,7 +80,7 @@ SELECT relname, coalesce(nullif(pg_stat_get_live_tuples(oid), 0), greatest(reltu
        pg_total_relation_size(oid) FROM pg_class
  WHERE relname = ANY(%(tables)s) AND relnamespace = 'public'::regnamespace
 """
-# What may still be sent: rows that are open, and letters that may be replayed.
+# What may still be sent: rows that are open, letters that may be replayed, and what schedules say.
 _REFERRED: Final = f"""
 SELECT f.value->>'sha256' FROM outbox o CROSS JOIN LATERAL jsonb_each(o.params->'{FILES}') f
  WHERE o.state IN ('queued', 'retry', 'sending') AND o.params ? '{FILES}'
@@ -78,6 +89,9 @@ SELECT f.value->>'sha256' FROM dead_letters d CROSS JOIN LATERAL json_each(
          CASE WHEN d.what = 'send' AND json_typeof(d.request->'params'->'{FILES}') = 'object'
          THEN d.request->'params'->'{FILES}' END) f
  WHERE d.replayed_at IS NULL
+UNION
+SELECT f.value->>'sha256' FROM schedules s CROSS JOIN LATERAL jsonb_each(s.content->'params'->'{FILES}') f
+ WHERE s.content->'params' ? '{FILES}'
 """  # noqa: S608 - joined from a constant
 
 
@@ -92,6 +106,8 @@ def prune_history(settings: Settings) -> int:
         (_MESSAGES, settings.history_days),
         (_EVENTS, settings.events_days),
         (_DEAD_LETTERS, settings.dead_letters_days),
+        (_OCCURRENCES, settings.occurrences_days),
+        (_RUNS, settings.occurrences_days),
     )
     return sum(_pruned(statement, days=days) for statement, days in kept if days)
 
@@ -119,6 +135,7 @@ def kept(settings: Settings) -> list[Kept]:
         "messages": settings.history_days,
         "events": settings.events_days,
         "dead_letters": settings.dead_letters_days,
+        "occurrences": settings.occurrences_days,
         "conversations": 0,
         "bot_users": 0,
     }

@@ -70,7 +70,7 @@ def test_every_part_is_there_and_the_manifest_counts_it(bot: ServedBot) -> None:
     assert manifest["lines"] == counted
     assert counted == {
         "configurations.jsonl": 1, "users.jsonl": 1, "chats.jsonl": 1, "conversations.jsonl": 3, "messages.jsonl": 5,
-        "jobs.jsonl": 1, "dead_letters.jsonl": 2, "days.jsonl": 1, "events.jsonl": 3,
+        "jobs.jsonl": 1, "schedules.jsonl": 0, "dead_letters.jsonl": 2, "days.jsonl": 1, "events.jsonl": 3,
     }  # fmt: skip
     (person,) = lines(files, "users")
     assert (person["userId"], person["firstName"], person["tags"]) == (str(ZELDA), "Zelda", ["vip"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import Enum
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, field_validator
 
@@ -54,6 +55,8 @@ class BotConfig(BaseModel):
     """The pool for its updates, or ``auto``: where its pace puts it."""
     share: int | None = Field(default=None, ge=1, le=1000)
     """How many of its slices may be under way at once; none, or 0: the setting ``SHARE``."""
+    time_zone: str = "UTC"
+    """The time zone of the bot's schedules, as ``Europe/Berlin``."""
     admin_chat_id: int | None = Field(default=None, ge=-_LARGEST_CHAT, le=_LARGEST_CHAT)
     """The chat that hears of the bot's troubles."""
     features: dict[FeatureName, bool] = Field(default_factory=dict)
@@ -65,6 +68,13 @@ class BotConfig(BaseModel):
     @classmethod
     def _zero_is_none(cls, value: Any) -> Any:
         return None if value in (0, "0") else value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("there is no such time zone: write it as Europe/Berlin, or UTC")
+        return value
 
     @property
     def stored(self) -> Stored:

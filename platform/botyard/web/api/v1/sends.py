@@ -77,19 +77,24 @@ class ButtonGiven(Given):
     data: str | None = Field(None, description="1 to 64 bytes.", max_length=64)
 
 
-class MessageGiven(Given):
-    """A message: a text, or one file with perhaps a caption."""
+class FilesGiven(Given):
+    """At most one file."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_MESSAGE]})
-
-    chat_id: str = Field(max_length=64, description="Telegram's number of the chat, or the `@name` of a channel.")
-    text: str | None = Field(None, max_length=32_768)
     photo: FileGiven | None = None
     document: FileGiven | None = None
     video: FileGiven | None = None
     audio: FileGiven | None = None
     animation: FileGiven | None = None
     voice: FileGiven | None = None
+
+
+class MessageGiven(FilesGiven):
+    """A message: a text, or one file with perhaps a caption."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_MESSAGE]})
+
+    chat_id: str = Field(max_length=64, description="Telegram's number of the chat, or the `@name` of a channel.")
+    text: str | None = Field(None, max_length=32_768)
     caption: str | None = Field(None, max_length=8_192)
     parse_mode: ParseMode | None = None
     entities: list[EntityGiven] = Field(default_factory=list, max_length=100)
@@ -181,7 +186,7 @@ def _sent(customer_id: int, bot_id: int, send_id: int) -> Sent:
 
 
 def _wanted(bot_id: int, message: MessageGiven) -> Wanted:
-    files = list(_attachments(bot_id, message))
+    files = list(attachments(bot_id, message))
     if len(files) + (message.text is not None) != 1:
         raise InputError("text", "a message has either a text or one file.", "The text beside a file is its caption.")
     if message.caption is not None and not files:
@@ -194,7 +199,12 @@ def _wanted(bot_id: int, message: MessageGiven) -> Wanted:
     )  # fmt: skip
 
 
-def _attachments(bot_id: int, message: MessageGiven) -> Iterator[Attachment]:
+def attachments(bot_id: int, message: FilesGiven) -> Iterator[Attachment]:
+    """The files of a message.
+
+    Raises:
+        InputError: it is not said where one is, or it is not there.
+    """
     for kind in KINDS:
         given: FileGiven | None = getattr(message, kind)
         if given is not None:

@@ -1,0 +1,1 @@
+"""Messages that bots send by themselves: when, to whom, what. See docs/schedules.md."""
