@@ -30,7 +30,7 @@ TENANTS = ("the other's", "none", "the empty one")
 OWNED = [name for name in ALL if name not in UNREACHABLE | OF_PERSONS]
 WRITTEN = [
     "bot_users", "chats", "conversations", "dead_letters", "events", "inbox", "jobs", "journal", "keyboards", "media",
-    "messages", "outbox",
+    "messages", "outbox", "schedule_runs", "schedule_zones", "schedules",
 ]  # fmt: skip
 """What the application role writes, row by row for bots."""
 
