@@ -46,6 +46,7 @@ class ScheduleZone(BotOwned, Base):
     __tablename__ = "schedule_zones"
     __table_args__ = (Index("ix_schedule_zones_due", "due", postgresql_where=text("due IS NOT NULL")),)
 
+    bot_id: Mapped[int] = mapped_column(primary_key=True)
     schedule_id: Mapped[int] = mapped_column(primary_key=True)
     zone: Mapped[str] = mapped_column(primary_key=True)
     next_run: Mapped[datetime | None]
@@ -60,7 +61,7 @@ class ScheduleRun(BotOwned, Base):
     __tablename__ = "schedule_runs"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'done', 'missed')", "state"),
-        Index("uq_schedule_runs_slot", "schedule_id", "zone", "slot", unique=True),
+        Index("uq_schedule_runs_slot", "bot_id", "schedule_id", "zone", "slot", unique=True),
         Index("ix_schedule_runs_open", "moment", postgresql_where=text("state = 'open'")),
         Index("ix_schedule_runs_moment", "moment"),
     )
@@ -92,6 +93,7 @@ class Occurrence(BotOwned, Base):
         Index("ix_occurrences_due", "due"),
     )
 
+    bot_id: Mapped[int] = mapped_column(primary_key=True)
     schedule_id: Mapped[int] = mapped_column(primary_key=True)
     slot: Mapped[str] = mapped_column(primary_key=True)
     recipient: Mapped[int] = mapped_column(primary_key=True)

@@ -41,7 +41,7 @@ CREATE TABLE schedule_zones (
     customer_id BIGINT DEFAULT '1' NOT NULL,
     next_run TIMESTAMP WITH TIME ZONE,
     due TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_schedule_zones PRIMARY KEY (schedule_id, zone)
+    CONSTRAINT pk_schedule_zones PRIMARY KEY (bot_id, schedule_id, zone)
 );
 CREATE INDEX ix_schedule_zones_due ON schedule_zones (due) WHERE due IS NOT NULL
 """,
@@ -63,7 +63,7 @@ CREATE TABLE schedule_runs (
     CONSTRAINT pk_schedule_runs PRIMARY KEY (id),
     CONSTRAINT ck_schedule_runs_state CHECK (state IN ('open', 'done', 'missed'))
 );
-CREATE UNIQUE INDEX uq_schedule_runs_slot ON schedule_runs (schedule_id, zone, slot);
+CREATE UNIQUE INDEX uq_schedule_runs_slot ON schedule_runs (bot_id, schedule_id, zone, slot);
 CREATE INDEX ix_schedule_runs_open ON schedule_runs (moment) WHERE state = 'open';
 CREATE INDEX ix_schedule_runs_moment ON schedule_runs (moment)
 """,
@@ -78,12 +78,20 @@ CREATE TABLE occurrences (
     day DATE NOT NULL,
     due TIMESTAMP WITH TIME ZONE NOT NULL,
     send_id BIGINT NOT NULL,
-    CONSTRAINT pk_occurrences PRIMARY KEY (schedule_id, slot, recipient)
+    CONSTRAINT pk_occurrences PRIMARY KEY (bot_id, schedule_id, slot, recipient)
 );
 CREATE INDEX ix_occurrences_recipient ON occurrences (bot_id, recipient, day);
 CREATE INDEX ix_occurrences_run_id ON occurrences (run_id);
 CREATE INDEX ix_occurrences_due ON occurrences (due)
 """,
+}
+ACTS = {
+    "schedules": """SELECT, INSERT, DELETE, UPDATE (
+        name, recurrence, zone, audience, content, quiet, cap, ends_at, jitter, grace, enabled, error, version)""",
+    "schedule_zones": "SELECT, INSERT, DELETE",
+    "schedule_runs": "SELECT, INSERT, DELETE, UPDATE (state, finished_at)",
+    # Only who plans says that somebody was written to.
+    "occurrences": "SELECT, DELETE",
 }
 TENANT = "customer_id = nullif(current_setting('app.tenant', true), '')::bigint"
 
@@ -98,9 +106,7 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY tenant ON {table} USING ({TENANT}) WITH CHECK ({TENANT})")
         op.execute(f"CREATE POLICY own_bot ON {table} AS RESTRICTIVE FOR INSERT WITH CHECK ({own_bot})")
-        # Only who plans says that somebody was written to.
-        acts = "SELECT, DELETE" if table == "occurrences" else "SELECT, INSERT, UPDATE, DELETE"
-        op.execute(f'GRANT {acts} ON {table} TO "{application}"')
+        op.execute(f'GRANT {ACTS[table]} ON {table} TO "{application}"')
         op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO "{system}"')
 
 

@@ -54,12 +54,12 @@ _ROWS: Final = {
         SELECT bot_id, sha256, kind FROM media WHERE bot_id = :bot LIMIT :batch)""",
     "schedules": """DELETE FROM schedules WHERE id IN (
         SELECT id FROM schedules WHERE bot_id = :bot LIMIT :batch)""",
-    "schedule_zones": """DELETE FROM schedule_zones WHERE (schedule_id, zone) IN (
-        SELECT schedule_id, zone FROM schedule_zones WHERE bot_id = :bot LIMIT :batch)""",
+    "schedule_zones": """DELETE FROM schedule_zones WHERE (bot_id, schedule_id, zone) IN (
+        SELECT bot_id, schedule_id, zone FROM schedule_zones WHERE bot_id = :bot LIMIT :batch)""",
     "schedule_runs": """DELETE FROM schedule_runs WHERE id IN (
         SELECT id FROM schedule_runs WHERE bot_id = :bot LIMIT :batch)""",
-    "occurrences": """DELETE FROM occurrences WHERE (schedule_id, slot, recipient) IN (
-        SELECT schedule_id, slot, recipient FROM occurrences WHERE bot_id = :bot LIMIT :batch)""",
+    "occurrences": """DELETE FROM occurrences WHERE (bot_id, schedule_id, slot, recipient) IN (
+        SELECT bot_id, schedule_id, slot, recipient FROM occurrences WHERE bot_id = :bot LIMIT :batch)""",
     "dead_letters": """DELETE FROM dead_letters WHERE id IN (
         SELECT id FROM dead_letters WHERE bot_id = :bot LIMIT :batch)""",
     "bot_users": """DELETE FROM bot_users WHERE (bot_id, user_id) IN (

@@ -170,4 +170,7 @@ def _words(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, list) and value and all(isinstance(one, datetime) for one in value):
+        # As the clock shows them where they are meant.
+        return "\n".join(one.isoformat(" ", "minutes") for one in value)
     return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -64,8 +64,8 @@ _MESSAGES: Final = _OLDEST.format(table="messages", at="at")
 _EVENTS: Final = _OLDEST.format(table="events", at="at")
 # A moment's own row goes when its messages are gone; what is still under way stays.
 _OCCURRENCES: Final = """
-DELETE FROM occurrences WHERE (schedule_id, slot, recipient) IN (
-  SELECT schedule_id, slot, recipient FROM occurrences
+DELETE FROM occurrences WHERE (bot_id, schedule_id, slot, recipient) IN (
+  SELECT bot_id, schedule_id, slot, recipient FROM occurrences
    WHERE due < now() - make_interval(days => %(days)s) LIMIT %(batch)s)
 """
 _RUNS: Final = """

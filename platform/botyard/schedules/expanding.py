@@ -46,7 +46,7 @@ WITH r AS MATERIALIZED (
 ), o AS (
   INSERT INTO occurrences (schedule_id, slot, recipient, bot_id, customer_id, run_id, day, due, send_id)
   SELECT :schedule, slot, recipient, :bot, :customer, :run, day, due, send_id FROM r
-  ON CONFLICT (schedule_id, slot, recipient) DO NOTHING RETURNING recipient
+  ON CONFLICT (bot_id, schedule_id, slot, recipient) DO NOTHING RETURNING recipient
 ), s AS (
   INSERT INTO outbox (id, bot_id, customer_id, chat_key, lane, method, params, repeat_policy, due, deadline)
   SELECT r.send_id, b.id, b.customer_id, r.recipient::text, :lane, r.method, r.params,

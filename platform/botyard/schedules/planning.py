@@ -40,7 +40,7 @@ WITH r AS MATERIALIZED (
 ), made AS (
   INSERT INTO schedule_runs (schedule_id, zone, bot_id, customer_id, slot, moment, since, state, finished_at)
   SELECT schedule_id, zone, bot_id, customer_id, slot, moment, since, state, CASE WHEN state <> 'open' THEN now() END
-    FROM r WHERE slot IS NOT NULL ORDER BY moment ON CONFLICT (schedule_id, zone, slot) DO NOTHING RETURNING 1
+    FROM r WHERE slot IS NOT NULL ORDER BY moment ON CONFLICT (bot_id, schedule_id, zone, slot) DO NOTHING RETURNING 1
 ), moved AS (
   UPDATE schedule_zones z SET next_run = r.next_run, due = r.next_run FROM r
    WHERE z.schedule_id = r.schedule_id AND z.zone = r.zone

@@ -13,7 +13,7 @@ from botyard.events import ScheduleChanged, record
 from botyard.schedules.moments import is_zone, next_moment, upcoming
 from botyard.schedules.plans import Plan, is_of_people
 from db.claims import took_effect
-from db.models import Bot, Schedule, ScheduleRun, ScheduleZone
+from db.models import Bot, Occurrence, Schedule, ScheduleRun, ScheduleZone
 from db.waiting import LET_NEXT
 
 MOST: Final = 200
@@ -99,9 +99,8 @@ def switch(session: Session, bot: Bot, schedule: Schedule, *, enabled: bool) -> 
 def remove(session: Session, bot: Bot, schedule: Schedule) -> None:
     """Forget a schedule; what it has not sent yet is taken back."""
     _withdraw(session, schedule)
-    for model in (ScheduleZone, ScheduleRun):
-        session.execute(delete(model).where(model.schedule_id == schedule.id))
-    session.execute(text("DELETE FROM occurrences WHERE schedule_id = :id"), {"id": schedule.id})
+    for model in (ScheduleZone, ScheduleRun, Occurrence):
+        session.execute(delete(model).where(model.bot_id == bot.id, model.schedule_id == schedule.id))
     _tell(session, bot, schedule, "removed")
     session.delete(schedule)
 
@@ -196,7 +195,7 @@ def zone_of(bot: Bot) -> str:
 
 def _lay_out(session: Session, bot: Bot, schedule: Schedule) -> None:
     """Its moments from now on, zone by zone."""
-    session.execute(delete(ScheduleZone).where(ScheduleZone.schedule_id == schedule.id))
+    session.execute(delete(ScheduleZone).where(ScheduleZone.bot_id == bot.id, ScheduleZone.schedule_id == schedule.id))
     zones = {schedule.zone if is_zone(schedule.zone) else zone_of(bot)}
     if is_of_people(schedule.zone, schedule.recurrence):
         session.execute(_LONG)
@@ -214,8 +213,11 @@ def _lay_out(session: Session, bot: Bot, schedule: Schedule) -> None:
 def _withdraw(session: Session, schedule: Schedule) -> int:
     session.execute(_LONG)
     session.execute(
-        text("UPDATE schedule_runs SET state = 'done', finished_at = now() WHERE schedule_id = :id AND state = 'open'"),
-        {"id": schedule.id},
+        text(
+            "UPDATE schedule_runs SET state = 'done', finished_at = now() WHERE bot_id = :bot AND schedule_id = :id"
+            " AND state = 'open'"
+        ),
+        {"bot": schedule.bot_id, "id": schedule.id},
     )
     values = {"bot": schedule.bot_id, "schedule": schedule.id, "why": "it was cancelled"}
     return int(session.execute(_WITHDRAW, values).scalar_one())
