@@ -36,7 +36,7 @@ def fit_zone(name: str) -> str:
         InputError: there is no such zone.
     """
     if name not in _zones():
-        raise InputError("zone", f"there is no time zone {name!r}.", "Write it as Europe/Berlin, or UTC.")
+        raise InputError("time_zone", f"there is no time zone {name!r}.", "Write it as Europe/Berlin, or UTC.")
     return name
 
 
@@ -62,11 +62,11 @@ def fit_recurrence(given: Mapping[str, Any], zone: str, now: datetime) -> Recurr
     elif kind == "cron":
         made = {"type": kind, "expression": _fit_expression(given.get("expression"))}
     elif kind == "every":
-        seconds = _number(given.get("seconds"), "seconds", _FEWEST_SECONDS, 366 * 86_400)
+        seconds = _number(given.get("seconds"), "when.seconds", _FEWEST_SECONDS, 366 * 86_400)
         made = {"type": kind, "seconds": seconds, "start": given.get("start") or now.isoformat()}
         _fit_at(made["start"])
     elif kind == SILENCE:
-        return {"type": kind, "hours": _number(given.get("hours"), "hours", 1, _MOST_HOURS)}
+        return {"type": kind, "hours": _number(given.get("hours"), "when.hours", 1, _MOST_HOURS)}
     else:
         raise InputError("when", f"there is no type {kind!r}.", "Use once, cron, every or silence.")
     # Somewhere on earth it may still be.
@@ -141,7 +141,7 @@ def _fit_at(written: Any) -> str:
         return datetime.fromisoformat(written).isoformat()
     except (TypeError, ValueError):
         raise InputError(
-            "at", "is no moment.", "Write it as 2026-12-31T09:00, perhaps with +01:00 behind it."
+            "when.at", "is no moment.", "Write it as 2026-12-31T09:00, perhaps with +01:00 behind it."
         ) from None
 
 
@@ -155,12 +155,12 @@ def _fit_expression(expression: Any) -> str:
     words = expression.lower().split() if isinstance(expression, str) else []
     if len(words) != len(_FIELDS):
         raise InputError(
-            "expression", "has not five fields.", "Write minute hour day month weekday, as 0 9 * * mon-fri."
+            "when.expression", "has not five fields.", "Write minute hour day month weekday, as 0 9 * * mon-fri."
         )
     try:
         make_trigger("cron", dict(zip(_FIELDS, [*words[:4], _weekdays(words[4])], strict=True)), UTC)
     except (ValueError, KeyError) as error:
-        raise InputError("expression", f"is not understood: {error}", "Write it as 0 9 * * mon-fri.") from None
+        raise InputError("when.expression", f"is not understood: {error}", "Write it as 0 9 * * mon-fri.") from None
     return " ".join(words)
 
 

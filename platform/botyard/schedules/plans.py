@@ -96,13 +96,13 @@ class Plan:
         if not 0 < len(name) <= _LONGEST_NAME or "\0" in name:
             raise InputError("name", f"has not 1 to {_LONGEST_NAME} characters.")
         if self.ends_at is not None and self.ends_at <= now:
-            raise InputError("endsAt", "has passed.")
+            raise InputError("ends_at", "has passed.")
         return {
             "name": name, "recurrence": fit_recurrence(self.recurrence, zone, now), "zone": zone,
             "audience": self.audience.kept(), "content": self.content, "quiet": _fit_quiet(self.quiet),
             "cap": None if self.cap is None else _within("cap", self.cap, 1, 1000), "ends_at": self.ends_at,
-            "jitter": _within("jitter", self.jitter, 0, _MOST_JITTER),
-            "grace": _within("grace", self.grace, 60, _MOST_SECONDS),
+            "jitter": _within("jitter_seconds", self.jitter, 0, _MOST_JITTER),
+            "grace": _within("grace_seconds", self.grace, 60, _MOST_SECONDS),
         }  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _fit_quiet(hours: tuple[str, str] | None) -> dict[str, str] | None:
     if hours is None:
         return None
     if not all(_CLOCK.fullmatch(hour) for hour in hours) or hours[0] == hours[1]:
-        raise InputError("quiet", "is no part of a day.", "Write two times of day, as 22:00 and 08:00.")
+        raise InputError("quiet_hours", "is no part of a day.", "Write two times of day, as 22:00 and 08:00.")
     return {"from": hours[0], "to": hours[1]}
 
 
