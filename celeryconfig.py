@@ -118,6 +118,12 @@ beat_schedule = {
         "schedule": timedelta(hours=1),
         "options": {"queue": "maintenance", "expires": 3600},
     },
+    "back-up": {
+        "task": "botyard.back_up",
+        # It is looked each minute whether the night's backup is to be made; who writes its row first makes it.
+        "schedule": timedelta(minutes=1),
+        "options": {"queue": "maintenance", "expires": 50},
+    },
     "dispatch-schedules": {
         "task": "botyard.dispatch_schedules",
         "schedule": timedelta(minutes=1),

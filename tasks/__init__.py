@@ -31,6 +31,7 @@ def load_tasks(**_: object) -> None:
     """A worker is being made: only workers need the tasks' bodies, and with them the bots; beat and Flower do not."""
     look_seldom()
     interrupt_nobody()
+    import tasks.backups  # noqa: PLC0415
     import tasks.customers  # noqa: PLC0415
     import tasks.endpoints  # noqa: PLC0415
     import tasks.maintenance  # noqa: PLC0415

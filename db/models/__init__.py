@@ -1,5 +1,6 @@
 """Every table, so that whoever imports this package has the whole metadata."""
 
+from db.models.backups import Backup
 from db.models.base import Base
 from db.models.bots import Bot, BotConfiguration, BotDay, BotHealth, BotIdentity, BotSecret, Customer
 from db.models.chats import Chat
@@ -18,6 +19,7 @@ from db.models.users import BotUser
 __all__ = [
     "AccessToken",
     "AuditEntry",
+    "Backup",
     "Base",
     "Bot",
     "BotConfiguration",

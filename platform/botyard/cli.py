@@ -7,6 +7,7 @@ import typer
 
 from botyard.commands import (
     admin,
+    backup,
     bot,
     configuration,
     customer,
@@ -70,6 +71,7 @@ bot.app.add_typer(lifecycle.app)
 app.add_typer(bot.app, name="bot")
 app.add_typer(customer.app, name="customer")
 app.add_typer(admin.app, name="admin")
+app.add_typer(backup.app, name="backup")
 app.add_typer(dead.app, name="dead")
 app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(user.app, name="user")

@@ -162,6 +162,18 @@ class EndpointDisabled(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class BackupTrouble(DomainEvent):
+    """There is no backup of a night, or it is not proven.
+
+    Args:
+        reason: in a person's words.
+    """
+
+    type: ClassVar[str] = "backup.failed"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleChanged(DomainEvent):
     """Somebody did something with a schedule.
 

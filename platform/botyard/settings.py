@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -105,6 +106,22 @@ class Settings(BaseSettings):
     """For so many days messages, events, what schedules sent and dead letters with their bodies are kept; 0: always."""
     webhook_secret_days: int = Field(30, ge=0)
     """After so many days a webhook gets another secret; 0: never."""
+    backup_time: str = Field("02:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")
+    """When each night's backup is made, as ``02:00``; empty: none is."""
+    backup_zone: str = "UTC"
+    """The time zone of that."""
+    backup_dir: Path | None = None
+    """Where backups are kept; none: in the state folder."""
+    backup_verify_url: SecretStr | None = None
+    """A PostgreSQL server on which a backup may be proven in a database of its own; none: ``DATABASE_OWNER_URL``."""
+    backup_recipient: str | None = None
+    """The public key of age, ``age1…``, for which backups that leave this machine are encrypted."""
+    backup_s3_url: str | None = None
+    """Where the S3 server is to which they go, without the bucket; none: they stay here."""
+    backup_s3_bucket: str | None = None
+    backup_s3_region: str = "us-east-1"
+    backup_s3_access_key: SecretStr | None = None
+    backup_s3_secret_key: SecretStr | None = None
     simulator_host: str = "127.0.0.1"
     simulator_port: int = Field(8081, ge=1, le=65535)
 
@@ -254,6 +271,11 @@ class Settings(BaseSettings):
         return [chat.strip() for chat in (self.test_chats or "").split(",") if chat.strip()]
 
     @property
+    def backup_folder(self) -> Path:
+        """Where backups are kept."""
+        return self.backup_dir or self.state_dir / "backups"
+
+    @property
     def media_folder(self) -> Path:
         """Where files are kept, unless in a bucket."""
         return self.media_dir or self.state_dir / "media"
@@ -289,6 +311,8 @@ class Settings(BaseSettings):
             raise ValueError("TICKET_RUNNING_SECONDS must not be shorter than LEASE_SECONDS")
         if self.slice_seconds + self.handler_timeout_seconds > _LONGEST_SLICE:
             raise ValueError("SLICE_SECONDS and HANDLER_TIMEOUT_SECONDS together must stay below 500")
+        if self.backup_zone not in available_timezones():
+            raise ValueError("BACKUP_ZONE is no time zone: write it as Europe/Berlin, or UTC")
         return self
 
     @property

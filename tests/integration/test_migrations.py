@@ -10,11 +10,11 @@ from sqlalchemy import make_url
 from tests.services import Services, alembic_configuration, environment, make_database, migrate
 
 TABLES = {
-    "access_tokens", "alembic_version", "audit", "bot_configurations", "bot_days", "bot_health", "bot_identities",
-    "bot_secrets", "bot_users", "bots", "chats", "conversations", "customers", "dead_letters", "endpoint_attempts",
-    "endpoint_messages", "endpoint_secrets", "endpoints", "events", "idempotency_keys", "inbox", "invitations", "jobs",
-    "journal", "keyboards", "media", "memberships", "messages", "occurrences", "operations", "outbox", "people",
-    "schedule_runs", "schedule_zones", "schedules", "sign_ins",
+    "access_tokens", "alembic_version", "audit", "backups", "bot_configurations", "bot_days", "bot_health",
+    "bot_identities", "bot_secrets", "bot_users", "bots", "chats", "conversations", "customers", "dead_letters",
+    "endpoint_attempts", "endpoint_messages", "endpoint_secrets", "endpoints", "events", "idempotency_keys", "inbox",
+    "invitations", "jobs", "journal", "keyboards", "media", "memberships", "messages", "occurrences", "operations",
+    "outbox", "people", "schedule_runs", "schedule_zones", "schedules", "sign_ins",
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ import importlib, json, types
 from celery.app.defaults import NAMESPACES, flatten
 import celeryconfig
 from tasks import app
-for module in ("updates", "outbound", "maintenance", "customers", "endpoints", "operations", "schedules"):
+for module in ("updates", "outbound", "maintenance", "customers", "endpoints", "operations", "schedules", "backups"):
     importlib.import_module(f"tasks.{module}")
 ours = {k for k, v in vars(celeryconfig).items() if not k.startswith("_") and not callable(v)
         and not isinstance(v, types.ModuleType)}
