@@ -70,6 +70,8 @@ def unpack(file: Path, into: Path, digest: str | None = None) -> Manifest:
             for name in (_MANIFEST, DUMP, MAILBOXES):
                 packed.extract(name, into, filter="data")
         said: dict[str, Any] = orjson.loads((into / _MANIFEST).read_bytes())
+    except OSError as error:
+        raise NotProven(f"{file} cannot be read: {error.strerror}.") from None
     except (tarfile.TarError, KeyError, orjson.JSONDecodeError, EOFError) as error:
         raise NotProven(f"The file is no whole backup: {type(error).__name__}.") from None
     if said.pop("format", None) != _FORMAT or said.pop("version", None) != _VERSION:

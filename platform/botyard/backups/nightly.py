@@ -1,6 +1,5 @@
 """The night's backup, and one that somebody asks for: made, proven, kept elsewhere, and told when that fails."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,21 +27,6 @@ _OPERATOR: Final = 1
 _LOST: Final = timedelta(hours=8)
 """Who is at work for longer was killed."""
 _THERE: Final = ("made", "verified")
-
-
-@dataclass(frozen=True, slots=True)
-class Age:
-    """How old the last proven backup is.
-
-    Args:
-        verified_at: when it was proven; none: there is none.
-        snapshot_at: the moment of which it is.
-        trouble: why the latest one is not proven.
-    """
-
-    verified_at: datetime | None
-    snapshot_at: datetime | None
-    trouble: str | None
 
 
 def claim(settings: Settings, now: datetime) -> int | None:
@@ -151,17 +135,6 @@ def show(number: int) -> Backup:
     if row is None:
         raise BackupFailed(f"There is no backup {number}. See `botyard backup list`.")
     return row
-
-
-def age() -> Age:
-    """How old the last proven one is, and what is wrong with the latest."""
-    with get_sessions("system")() as session:
-        proven = session.scalar(
-            select(Backup).where(Backup.verified_at.is_not(None)).order_by(Backup.verified_at.desc()).limit(1)
-        )
-        latest = session.scalar(select(Backup).where(Backup.state != "running").order_by(Backup.id.desc()).limit(1))
-    trouble = latest.reason if latest is not None and latest.reason else None
-    return Age(proven.verified_at, proven.snapshot_at, trouble) if proven else Age(None, None, trouble)
 
 
 def file_of(settings: Settings, row: Backup) -> Path:

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from botyard.backups.age import Age, age
 from botyard.errors import InputError
 from botyard.mailbox.broker import rabbitmq_version
 from botyard.settings import get_settings
@@ -26,6 +27,7 @@ from db.engine import get_engine
 router = APIRouter()
 
 _BOTS_LOOKED_AT: Final = 1000
+_LOOK_SECONDS: Final = 60.0
 _OUTBOX = """
 SELECT lane, CASE state WHEN 'queued' THEN CASE WHEN due > now() THEN 'permit' ELSE 'turn' END
                         WHEN 'retry' THEN 'trouble' ELSE 'sending' END,
@@ -36,9 +38,14 @@ _CAUSES: Final = ("turn", "permit", "trouble", "sending")
 
 
 @router.get("/health")
-async def health() -> dict[str, str]:
-    """The process lives."""
-    return {"status": "ok"}
+async def health() -> dict[str, Any]:
+    """The process lives; and how old the last proven backup is, as far as that was known a minute ago at most."""
+    found = await asyncio.get_running_loop().run_in_executor(None, _BACKUPS.look)
+    seconds = None if found is None or found.snapshot_at is None else round(time.time() - found.snapshot_at.timestamp())
+    return {
+        "status": "ok",
+        "backup": {"verifiedAgeSeconds": seconds, "ok": found is not None and found.trouble is None},
+    }
 
 
 @router.get("/ready")
@@ -52,6 +59,28 @@ async def ready(request: Request, response: Response) -> dict[str, str]:
     # accepted all the same, and wait in their mailboxes.
     states |= await asyncio.get_running_loop().run_in_executor(None, _broker_states)
     return {**states, "sync": "ok" if get_sync().is_watching else "alone"}
+
+
+class _Backups:
+    """How old the last proven backup is: asked for once a minute at most, however many look."""
+
+    def __init__(self) -> None:
+        self._asked = -_LOOK_SECONDS
+        self._found: Age | None = None
+
+    def look(self) -> Age | None:
+        """What is known; nothing while the database is away."""
+        now = time.monotonic()
+        if now >= self._asked + _LOOK_SECONDS:
+            self._asked = now
+            try:
+                self._found = age()
+            except SQLAlchemyError:
+                self._found = None
+        return self._found
+
+
+_BACKUPS: Final = _Backups()
 
 
 async def _redis_state(redis: "Redis") -> str:
@@ -89,7 +118,7 @@ async def show_metrics(request: Request) -> Response:
     try:
         stored = await redis.hgetall(metrics.HASH)
         found = [*metrics.families(stored), *await _mailbox_gauges(redis), *await _closed_gauges(redis)]
-        found += await asyncio.get_running_loop().run_in_executor(None, _outbox_gauges)
+        found += await asyncio.get_running_loop().run_in_executor(None, _database_gauges)
     except (RedisError, SQLAlchemyError) as error:
         raise HTTPException(503, "what is counted cannot be read now") from error
     registry = CollectorRegistry()
@@ -117,6 +146,19 @@ def _check_reader(request: Request) -> None:
     elif request.client is not None and ip_address(request.client.host).is_loopback:
         return
     raise HTTPException(404)
+
+
+def _database_gauges() -> list[Metric]:
+    return [*_outbox_gauges(), *_backup_gauges()]
+
+
+def _backup_gauges() -> list[Metric]:
+    found = age()
+    ok = GaugeMetricFamily("backup_ok", "0 while the latest backup is not proven", value=float(found.trouble is None))
+    if found.snapshot_at is None:
+        return [ok]
+    seconds = time.time() - found.snapshot_at.timestamp()
+    return [ok, GaugeMetricFamily("backup_verified_age_seconds", "Age of the last proven backup", value=seconds)]
 
 
 async def _mailbox_gauges(redis: "Redis") -> list[Metric]:

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from botyard.backups import nightly, programs
+from botyard.backups.age import age
 from botyard.backups.archive import DUMP, sha256_of
 from botyard.backups.errors import BackupFailed, NotProven
 from botyard.backups.verifying import verify
@@ -64,7 +65,7 @@ def test_a_backup_made_under_load_is_of_one_moment_and_proven(
         manifest = orjson.loads(packed.extractfile("manifest.json").read())  # type: ignore[union-attr]
     assert (manifest["waiting"], manifest["tables"]["messages"][0]) == (3, "1000")
     assert [one.name for one in settings.backup_folder.iterdir()] == [file.name], "nothing else is left there"
-    found = nightly.age()
+    found = age()
     assert found.snapshot_at == row.snapshot_at
     assert found.trouble is None
 
@@ -155,7 +156,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
     assert "1 MB free" in (row.reason or "")
     assert trouble(filled) == [row.reason]
     assert list(settings.backup_folder.iterdir()) == []
-    assert nightly.age().trouble == row.reason
+    assert age().trouble == row.reason
 
 
 def test_programs_that_are_too_old_or_missing_are_named(
@@ -186,7 +187,7 @@ def test_one_that_cannot_be_proven_stays_and_is_told(
     assert (row.state, row.verified_at) == ("made", None)
     assert nightly.file_of(settings, row).is_file()
     assert "BACKUP_VERIFY_URL" in trouble(filled)[0]
-    assert nightly.age().verified_at is None
+    assert age().verified_at is None
     assert nightly.prove(settings, row.id).state == "verified"
     nightly.file_of(settings, row).write_bytes(b"something else")
     with pytest.raises(NotProven, match="SHA-256"):
