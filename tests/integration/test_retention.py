@@ -139,3 +139,19 @@ def test_without_the_database_the_status_says_so_and_shows_the_rest(
     monkeypatch.setattr(retention, "kept", away)
     assert status._kept() == []
     assert "the database does not answer" in capsys.readouterr().err
+
+
+def test_who_was_written_to_by_a_schedule_is_forgotten_by_its_setting(clean: Services) -> None:
+    for days in (20, 1):
+        execute(
+            """INSERT INTO occurrences (bot_id, schedule_id, slot, recipient, run_id, day, due, send_id)
+               SELECT id, 1, %(old)s, 5, 1, now(), now() - make_interval(days => %(old)s), 1 FROM bots""",
+            """INSERT INTO schedule_runs (bot_id, schedule_id, zone, slot, moment, state)
+               SELECT id, 1, 'UTC', %(old)s || state, now() - make_interval(days => %(old)s), state
+                 FROM bots, unnest(ARRAY['open', 'done']) state""",
+            old=days,
+        )
+    assert prune_history(Settings(occurrences_days=10)) == 2
+    assert clean.superuser("SELECT slot FROM occurrences") == [("1",)]
+    assert clean.superuser("SELECT slot FROM schedule_runs ORDER BY slot") == [("1done",), ("1open",), ("20open",)]
+    assert prune_history(Settings(occurrences_days=0)) == 0

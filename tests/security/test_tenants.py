@@ -21,7 +21,7 @@ from tests.services import Services
 OF_NOBODY = {"alembic_version"}
 """The number of the newest migration; it may be read."""
 UNREACHABLE = {
-    "people", "access_tokens", "bot_secrets", "sign_ins", "invitations", "endpoint_secrets",
+    "people", "access_tokens", "bot_secrets", "sign_ins", "invitations", "endpoint_secrets", "backups",
 }  # fmt: skip
 OF_PERSONS = {"idempotency_keys"}
 """Not a customer's, but those of the person who asks."""

@@ -90,8 +90,8 @@ ACTS = {
         name, recurrence, zone, audience, content, quiet, cap, ends_at, jitter, grace, enabled, error, version)""",
     "schedule_zones": "SELECT, INSERT, DELETE",
     "schedule_runs": "SELECT, INSERT, DELETE, UPDATE (state, finished_at)",
-    # Only who plans says that somebody was written to.
-    "occurrences": "SELECT, DELETE",
+    # Only who plans says that somebody was written to; who forgets a person locks what goes, and that needs a column.
+    "occurrences": "SELECT, DELETE, UPDATE (due)",
 }
 TENANT = "customer_id = nullif(current_setting('app.tenant', true), '')::bigint"
 
