@@ -53,9 +53,8 @@ def test_a_backup_from_its_making_to_its_restore(here: Settings, empty_database:
     assert as_json("backup", "agree", "--sends", "drop")["bots"] == 0, "here nothing waits"
 
 
-def test_a_failure_is_an_exit_code_an_event_and_a_figure(
-    here: Settings, filled: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("here")
+def test_a_failure_is_an_exit_code_an_event_and_a_figure(filled: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gauges() == {"backup_ok": 1.0}, "nothing is wrong where no night has come"
     as_json("backup", "now")
     filled.superuser("UPDATE backups SET snapshot_at = now() - interval '1 hour'")
