@@ -101,5 +101,5 @@ class Occurrence(BotOwned, Base):
     day: Mapped[date]
     """The day of its message, by the recipient's clock."""
     due: Mapped[datetime]
-    send_id: Mapped[int]
-    """The row of the outbox."""
+    send_id: Mapped[int | None]
+    """The row of the outbox; none: a command was run."""

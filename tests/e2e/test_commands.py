@@ -243,7 +243,8 @@ def test_a_removed_bot_is_gone_its_webhook_answers_404_and_it_can_be_added_again
     removed = fragile.json("bot", "remove", "fragile_bot", "--yes")
     assert list(removed) == [
         "id", "username", "webhook", "outbox", "inbox", "conversations", "messages", "chats", "jobs",
-        "journal", "keyboards", "media", "dead_letters", "bot_users",
+        "journal", "keyboards", "media", "schedules", "schedule_zones", "schedule_runs", "occurrences", "dead_letters",
+        "bot_users",
     ]  # fmt: skip
     assert removed["webhook"] == "removed"
     assert fragile.call(TOKEN, "getWebhookInfo")["result"]["url"] == ""

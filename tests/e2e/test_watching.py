@@ -30,7 +30,7 @@ def _get(url: str, **headers: str) -> tuple[int, str]:
 
 def test_health_and_readiness_say_states_and_nothing_else(yard: Yard) -> None:
     web = f"http://127.0.0.1:{yard.web_port}"
-    assert _get(f"{web}/health") == (200, '{"status":"ok"}')
+    assert _get(f"{web}/health") == (200, '{"status":"ok","backup":{"verifiedAgeSeconds":null,"ok":true}}')
     broker = '"broker":"ok",' if yard.environment["BROKER_URL"] else ""
     said = f'{{"redis":"ok","database":"ok","migrations":"ok",{broker}"sync":"ok"}}'
     assert _get(f"{web}/ready") == (200, said)

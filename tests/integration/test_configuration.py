@@ -342,7 +342,7 @@ def test_configurations_can_be_used_from_the_command_line(settings: Settings) ->
     assert "settings.word" in run("schema", "test_bot")
     assert json.loads(run("set", "test_bot", "--no-retry", "--share", "2", "--json")) == {
         "bot": "test_bot", "answer_callbacks": True, "repeat_uncertain": True, "sends": "outbox", "retry": False,
-        "forget_after": 0, "queue": "auto (now slow)", "share": 2,
+        "forget_after": 0, "queue": "auto (now slow)", "share": 2, "time_zone": "UTC",
     }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def test_texts_of_several_languages_are_named_and_one_may_have_an_equals_sign(pl
     [
         ((), "exactly one of --at, --cron, --every and --silence"),
         (("--every", "60", "--silence", "9"), "exactly one of --at, --cron, --every and --silence"),
+        (("--every", "60", "--command", "/digest"), "either what is to be sent, or --command"),
     ],
 )
 def test_a_schedule_has_one_kind_of_moments(words: tuple[str, ...], said: str) -> None:

@@ -77,7 +77,7 @@ CREATE TABLE occurrences (
     run_id BIGINT NOT NULL,
     day DATE NOT NULL,
     due TIMESTAMP WITH TIME ZONE NOT NULL,
-    send_id BIGINT NOT NULL,
+    send_id BIGINT,
     CONSTRAINT pk_occurrences PRIMARY KEY (bot_id, schedule_id, slot, recipient)
 );
 CREATE INDEX ix_occurrences_recipient ON occurrences (bot_id, recipient, day);

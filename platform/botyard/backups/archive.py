@@ -1,6 +1,7 @@
 """The file of a backup: a dump, the mailboxes, and what both should be; as a whole readable by its owner only."""
 
 import hashlib
+import hmac
 import os
 import tarfile
 from dataclasses import asdict, dataclass
@@ -63,7 +64,7 @@ def unpack(file: Path, into: Path, digest: str | None = None) -> Manifest:
     Raises:
         NotProven: it is not.
     """
-    if digest is not None and sha256_of(file) != digest:
+    if digest is not None and not hmac.compare_digest(sha256_of(file), digest):
         raise NotProven("The file is not what was written: its SHA-256 differs.")
     try:
         with tarfile.open(file) as packed:

@@ -60,7 +60,7 @@ def _made(
     # Before the dump: what is processed meanwhile is in both, and known by its number when it comes again.
     with (scratch / MAILBOXES).open("wb") as to:
         waiting = write_waiting(redis, to)
-    arguments = ("--format=custom", "--no-owner", f"--snapshot={snapshot}", "--no-password")
+    arguments = ("--format=custom", "--schema=public", "--no-owner", f"--snapshot={snapshot}", "--no-password")
     programs.run(tool, settings.require("database_system_url"), [*arguments, f"--file={scratch / DUMP}"])
     migration = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
     files = {one: sha256_of(scratch / one) for one in (DUMP, MAILBOXES)}

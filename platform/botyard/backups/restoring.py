@@ -6,12 +6,14 @@ with a note of what it was; Telegram keeps what people write meanwhile. `agree` 
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from redis import Redis
-from sqlalchemy import Connection, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from botyard.backups.archive import DUMP, MAILBOXES, Manifest, unpack
@@ -28,6 +30,7 @@ from db.roles import ensure_roles
 NOTE: Final = "restored from a backup; it was "
 """How the reason of a bot begins that waits for a person; its former status follows."""
 _WAITING: Final = "restored-mailboxes.jsonl"
+_ASIDE: Final = "botyard_before_restore"
 
 _TABLES: Final = text("""
 SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
@@ -80,11 +83,9 @@ def restore(settings: Settings, file: Path, target: str, *, replace: bool = Fals
     try:
         with tempfile.TemporaryDirectory(dir=settings.backup_folder) as folder:
             manifest = unpack(file, Path(folder))
-            with engine.begin() as connection:
-                _make_room(connection, replace=replace)
-                ensure_roles(connection)
-            load(target, Path(folder) / DUMP, manifest.server, rights=True)
-            compare(target, manifest)
+            with _in_an_empty_place(engine, replace=replace):
+                load(target, Path(folder) / DUMP, manifest.server, rights=True)
+                compare(target, manifest)
             with engine.begin() as connection:
                 held = connection.execute(_HOLD, {"note": NOTE}).rowcount
                 sends = connection.execute(_OPEN_SENDS).scalar_one()
@@ -118,11 +119,23 @@ def agree(settings: Settings, redis: "Redis", sends: Literal["send", "drop"]) ->
     return count, dropped, updates
 
 
-def _make_room(connection: Connection, *, replace: bool) -> None:
-    if not connection.execute(_TABLES).scalar_one():
-        return
-    if not replace:
-        raise InputError("to", "is a database that is not empty.", "Name an empty one, or say --replace.")
-    connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-    connection.exec_driver_sql("CREATE SCHEMA public")
-    connection.exec_driver_sql("GRANT USAGE ON SCHEMA public TO PUBLIC")
+@contextmanager
+def _in_an_empty_place(engine: Engine, *, replace: bool) -> Iterator[None]:
+    """What is there is put aside meanwhile: it goes if all went well, and comes back if not."""
+    with engine.begin() as connection:
+        if connection.execute(_TABLES).scalar_one() and not replace:
+            raise InputError("to", "is a database that is not empty.", "Name an empty one, or say --replace.")
+        ensure_roles(connection)
+        connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {_ASIDE} CASCADE")
+        connection.exec_driver_sql(f"ALTER SCHEMA public RENAME TO {_ASIDE}")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+        connection.exec_driver_sql("GRANT USAGE ON SCHEMA public TO PUBLIC")
+    try:
+        yield
+    except BaseException:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql(f"ALTER SCHEMA {_ASIDE} RENAME TO public")
+        raise
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {_ASIDE} CASCADE")

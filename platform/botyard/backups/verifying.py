@@ -83,7 +83,7 @@ def load(url: str, dump: Path, server: int, *, rights: bool = False) -> None:
     Raises:
         BackupFailed: it cannot be.
     """
-    arguments = ["--no-owner", "--exit-on-error", "--single-transaction", "--no-password"]
+    arguments = ["--schema=public", "--no-owner", "--exit-on-error", "--single-transaction", "--no-password"]
     arguments += [] if rights else ["--no-privileges"]
     database = f"--dbname={make_url(url).database}"
     programs.run(programs.program("pg_restore", server), url, [*arguments, database, dump])

@@ -26,8 +26,8 @@ def add(
     bot: BotName,
     name: Annotated[str, typer.Argument(help="What you call it.")],
     text: Annotated[
-        list[str], typer.Argument(metavar="TEXT...", help="What to say; of several languages each as ru=… .")
-    ],
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="What to say; of several languages each as ru=… .")
+    ] = None,
     *,
     at: Annotated[str | None, typer.Option(help="Once, at 2026-12-31T09:00.")] = None,
     cron: Annotated[str | None, typer.Option(help="By a crontab line, as '0 9 * * mon-fri'.")] = None,
@@ -37,6 +37,7 @@ def add(
     to: Annotated[list[int] | None, typer.Option(metavar="USER", help="To this person; again for more.")] = None,
     tag: Annotated[str | None, typer.Option(help="To whom has this tag.")] = None,
     language: Annotated[str | None, typer.Option(help="To whom reads this language.")] = None,
+    command: Annotated[str | None, typer.Option(help="Instead: act as if everybody had sent this, as /digest.")] = None,
     html: Annotated[bool, typer.Option("--html", help="The texts are marked up as HTML.")] = False,
     photo: Annotated[str | None, typer.Option(help="An https address, or Telegram's id of a photo.")] = None,
     quiet: Annotated[str | None, typer.Option(help="Nobody is written to between these, as 22:00-08:00.")] = None,
@@ -51,14 +52,13 @@ def add(
     from botyard.schedules import storing  # noqa: PLC0415
     from botyard.schedules.plans import Audience, Plan  # noqa: PLC0415
 
-    plan = Plan(
-        name, _when(at=at, expression=cron, seconds=every, hours=silence), _content(text, photo, html=html), zone,
-        Audience(tuple(to or ()), tag, language), _quiet(quiet), cap, _utc(ends), jitter, grace,
-    )  # fmt: skip
+    when = _when(at=at, expression=cron, seconds=every, hours=silence)
+    content, to_whom = _content(text, command, photo, html=html), Audience(tuple(to or ()), tag, language)
+    plan = Plan(name, when, content, zone, to_whom, _quiet(quiet), cap, _utc(ends), jitter, grace)
     with _opened(bot) as (session, found):
         made = None if dry_run else storing.make(session, found, plan).id
-        shown = {"schedule": made, "name": name, "moments": storing.preview(found, plan)}
-    show_one(shown, as_json=as_json)
+        moments = storing.preview(found, plan)
+    show_one({"schedule": made, "name": name, "moments": moments}, as_json=as_json)
 
 
 @app.command(name="list")
@@ -81,7 +81,8 @@ def show_schedule(bot: BotName, number: Number, *, as_json: AsJson = False) -> N
     with _opened(bot) as (session, found):
         one = _schedule(session, found, number)
         more = {
-            "to": one.audience, "texts": one.content.get("texts"), "quiet": one.quiet, "cap": one.cap,
+            "to": one.audience, "texts": one.content.get("texts"), "command": one.content.get("command"),
+            "quiet": one.quiet, "cap": one.cap,
             "ends_at": one.ends_at, "jitter": one.jitter, "grace": one.grace, "moments": moments_of(found, one),
         }  # fmt: skip
         show_one(_line(one) | more, as_json=as_json)
@@ -193,10 +194,15 @@ def _when(**given: Any) -> dict[str, Any]:
     return {"type": kinds[name], **named}
 
 
-def _content(texts: list[str], photo: str | None, *, html: bool) -> "Content":
+def _content(texts: list[str] | None, command: str | None, photo: str | None, *, html: bool) -> "Content":
     from botyard.messages.wanted import Attachment, Wanted  # noqa: PLC0415
-    from botyard.schedules.content import Texts, content_of  # noqa: PLC0415
+    from botyard.schedules.content import Texts, command_of, content_of  # noqa: PLC0415
 
+    if (command is None) == (not texts) or (command is not None and photo is not None):
+        say("botyard: say either what is to be sent, or --command.")
+        raise typer.Exit(WRONG_USE)
+    if command is not None or not texts:
+        return command_of(command or "")
     by_language: dict[str, str] = {}
     for text in texts:
         language, equals, said = text.partition("=")

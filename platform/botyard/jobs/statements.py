@@ -20,7 +20,8 @@ CROWDED: Final = """
 ), crowded AS MATERIALIZED (
   SELECT wish.u FROM wish LEFT JOIN jobs k ON k.bot_id = %(bot)s AND k.id = wish.id
    WHERE wish.op = 'put' AND k.id IS NULL
-   GROUP BY wish.u HAVING count(*) + (SELECT count(*) FROM jobs WHERE bot_id = %(bot)s) > %(most_jobs)s
+   GROUP BY wish.u HAVING count(*) + (
+     SELECT count(*) FROM jobs WHERE bot_id = %(bot)s AND NOT starts_with(id, 'schedule:')) > %(most_jobs)s
 )
 """
 HAS_ROOM: Final = " AND NOT EXISTS (SELECT 1 FROM crowded WHERE crowded.u = r.u)"

@@ -12,6 +12,10 @@ KEY: Final = "botyard_job"
 """What stands in a mailbox in the place of an update's content, for a job whose moment has come."""
 TIMEOUT: Final = "timeout:"
 """How the callback of a conversation's timeout begins; the name of the conversation follows."""
+COMMAND: Final = "command:"
+"""How the callback of a schedule's job begins: the command follows that a person is taken to have sent."""
+OF_SCHEDULE: Final = "schedule:"
+"""How the id of a schedule's job begins; these count for nobody's bound."""
 MOST_JOBS: Final = 10_000
 """As many jobs may a bot have."""
 
@@ -23,6 +27,7 @@ _SELECT: Final = f"""
 SELECT set_config('app.tenant', %(tenant)s, true);
 SELECT {_COLUMNS} FROM jobs
  WHERE bot_id = %(bot)s AND (next_run IS NOT NULL OR NOT enabled OR firing_id IS NOT NULL)
+   AND NOT starts_with(id, '{OF_SCHEDULE}')
 """  # noqa: S608 - joined from constants
 _ORDER: Final = " ORDER BY next_run NULLS LAST, created_at, id"
 
@@ -55,6 +60,11 @@ class StoredJob:
     def is_timeout(self) -> bool:
         """Whether it is the timeout of a conversation."""
         return self.callback.startswith(TIMEOUT)
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it stands for a command that its person has not sent."""
+        return self.callback.startswith(COMMAND)
 
     def written(self) -> dict[str, Any]:
         """Its columns, as the statement that writes an update's effects takes them."""

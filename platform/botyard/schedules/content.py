@@ -1,6 +1,7 @@
 """What a schedule sends: a text in several languages, perhaps with a file and buttons. See docs/schedules.md."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,11 +12,13 @@ from botyard.telegram.run import Lane
 from botyard.users.tags import fit_language
 
 Content = dict[str, Any]
-"""As it is kept: ``texts`` by language, the ``default`` one, its ``parse_mode``, and the rest of the call: its
-``method``, ``params`` without chat and text, and the ``text_param`` that says the text."""
+"""As it is kept: the ``command`` that people are taken to have sent; or ``texts`` by language, the ``default`` one,
+their ``parse_mode``, and the rest of the call: its ``method``, ``params`` without chat and text, and the ``text_param``
+that says the text."""
 
 _LANE: Final = Lane.SCHEDULED
 _ANYBODY: Final = "1"
+_COMMAND: Final = re.compile(r"/[a-z0-9_]{1,32}( [^\x00]{1,200})?", re.ASCII)
 _MOST_LANGUAGES: Final = 50
 # What stands for values that nobody knows yet, when a text is checked.
 _SAMPLE: Final = Reader(1, "", None, None, None, {})
@@ -64,6 +67,17 @@ def content_of(texts: Texts, message: Wanted) -> Content:
     }  # fmt: skip
 
 
+def command_of(text: str) -> Content:
+    """A command of the bot's own in the place of a text: its handlers act as if the person had sent it.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _COMMAND.fullmatch(text):
+        raise InputError("command", "is no command.", "Write it as /digest, perhaps with words behind it.")
+    return {"command": text}
+
+
 def call_for(content: Content, reader: Reader) -> Call:
     """The call that sends it to somebody."""
     text = rendered(_text_for(content, reader.language), reader, content["parse_mode"])
@@ -81,8 +95,3 @@ def _text_for(content: Content, language: str | None) -> str:
         if one in texts:
             return texts[one]
     return texts[content["default"]]
-
-
-def languages(content: Content) -> Sequence[str]:
-    """In which languages it is written, the default one first."""
-    return sorted(content["texts"], key=lambda one: (one != content["default"], one))

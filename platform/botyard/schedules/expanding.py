@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from botyard.errors import InputError
+from botyard.jobs.stored import COMMAND, OF_SCHEDULE
 from botyard.messages.wanted import fits
 from botyard.schedules.content import call_for
 from botyard.schedules.moments import SILENCE, is_zone
@@ -57,6 +58,27 @@ SELECT count(*) FROM s
 """)
 
 
+# In the place of a send: its firing comes into the mailbox of the person's chat like a job of the bot's own.
+_PUT_JOBS: Final = text("""
+WITH r AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS z(
+    recipient bigint, slot text, day date, due timestamptz, person jsonb)
+), o AS (
+  INSERT INTO occurrences (schedule_id, slot, recipient, bot_id, customer_id, run_id, day, due)
+  SELECT :schedule, slot, recipient, :bot, :customer, :run, day, due FROM r
+  ON CONFLICT (bot_id, schedule_id, slot, recipient) DO NOTHING RETURNING recipient
+), j AS (
+  INSERT INTO jobs (bot_id, customer_id, id, name, callback, data, chat_id, user_id, chat_key, trigger, grace, next_run,
+                    due)
+  SELECT :bot, :customer, :prefix || :schedule || ':' || r.slot || ':' || r.recipient, :name, :callback,
+         jsonb_build_object('person', r.person), r.recipient, r.recipient, r.recipient::text,
+         jsonb_build_object('type', 'date', 'at', r.due), :grace, r.due, r.due
+    FROM r JOIN o ON o.recipient = r.recipient ORDER BY r.recipient ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT count(*) FROM j
+""")
+
+
 @dataclass(slots=True)
 class Part:
     """What became of a part of a run.
@@ -94,7 +116,11 @@ def put_part(session: Session, run: dict[str, Any]) -> Part:
     if wanted:
         values = {name: run[key] for name, key in (("schedule", "schedule_id"), ("bot", "bot_id"), ("run", "id"))}
         values |= {"customer": run["customer_id"], "lane": int(Lane.SCHEDULED), "rows": orjson.dumps(wanted).decode()}
-        part.planned = session.execute(_PUT, values).scalar_one()
+        if "command" in run["content"]:
+            more = {"callback": COMMAND + run["content"]["command"], "name": run["name"], "grace": run["grace"]}
+            part.planned = session.execute(_PUT_JOBS, {**values, **more, "prefix": OF_SCHEDULE}).scalar_one()
+        else:
+            part.planned = session.execute(_PUT, values).scalar_one()
         # Looks for silence may overlap.
         if (again := len(wanted) - part.planned) and run["since"] is None:
             part.skipped["already"] += again
@@ -141,14 +167,22 @@ def _wanted(run: dict[str, Any], people: Iterable[dict[str, Any]], part: Part) -
         due = quiet(moment + _spread(run, slot, person["user_id"]), zone)
         reader = Reader(*(person[name] for name in ("user_id", "first_name", "last_name", "username", "language",
                                                     "attributes")))  # fmt: skip
+        when = {"recipient": person["user_id"], "slot": slot, "day": due.astimezone(zone).date(), "due": due}
+        if "command" in run["content"]:
+            yield when | {"person": _profile(person)}
+            continue
         call = call_for(run["content"], reader)
         if not fits(call):
             part.skipped["too long"] += 1
             continue
-        yield {
-            "recipient": person["user_id"], "slot": slot, "day": due.astimezone(zone).date(), "due": due,
-            "deadline": due + grace, "method": call.method, "params": call.params,
-        }  # fmt: skip
+        yield when | {"deadline": due + grace, "method": call.method, "params": call.params}
+
+
+def _profile(person: dict[str, Any]) -> dict[str, Any]:
+    """Somebody as Telegram would show them."""
+    shown = {"first_name": person["first_name"], "last_name": person["last_name"], "username": person["username"],
+             "language_code": person["language"]}  # fmt: skip
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _within_cap(

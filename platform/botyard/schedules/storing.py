@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from botyard.errors import InputError, Stale
 from botyard.events import ScheduleChanged, record
+from botyard.jobs.stored import OF_SCHEDULE
 from botyard.schedules.moments import is_zone, next_moment, upcoming
 from botyard.schedules.plans import Plan, is_of_people
 from db.claims import took_effect
@@ -36,6 +37,7 @@ _OUTCOMES: Final = text("""
 SELECT o.run_id, b.state, count(*) AS total FROM occurrences o JOIN outbox b ON b.id = o.send_id
  WHERE o.run_id = ANY(:runs) GROUP BY o.run_id, b.state
 """)
+_NOT_RUN: Final = text("DELETE FROM jobs WHERE bot_id = :bot AND starts_with(id, :id) AND firing_id IS NULL")
 _LONG: Final = text("SET LOCAL statement_timeout = '60s'")
 
 
@@ -220,7 +222,8 @@ def _withdraw(session: Session, schedule: Schedule) -> int:
         {"bot": schedule.bot_id, "id": schedule.id},
     )
     values = {"bot": schedule.bot_id, "schedule": schedule.id, "why": "it was cancelled"}
-    return int(session.execute(_WITHDRAW, values).scalar_one())
+    commands = session.connection().execute(_NOT_RUN, {"bot": schedule.bot_id, "id": f"{OF_SCHEDULE}{schedule.id}:"})
+    return int(session.execute(_WITHDRAW, values).scalar_one()) + commands.rowcount
 
 
 def _tell(session: Session, bot: Bot, schedule: Schedule, how: str) -> None:

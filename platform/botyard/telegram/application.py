@@ -22,7 +22,7 @@ from botyard.jobs.stored import StoredJobs
 from botyard.state.codec import Codec
 from botyard.state.memory import Memory
 from botyard.telegram.at_start import AtStart
-from botyard.telegram.firing import Firing
+from botyard.telegram.firing import Firing, as_sent
 from botyard.telegram.kind_errors import unusable
 from botyard.telegram.run import UpdateRun, current_run
 from botyard.telegram.talks import remember_talks, settle
@@ -311,7 +311,10 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         token = current_run.set(run)
         try:
             self._furnish(run)
-            if isinstance(update, Firing) and self._job_queue is None:
+            if isinstance(update, Firing) and update.job.is_command:
+                run.jobs.fired = update.job.id
+                await self.process_update(as_sent(update, self.bot))
+            elif isinstance(update, Firing) and self._job_queue is None:
                 run.errors.append(InputError("job_queue", "the bot has none any more.", "Let its builder make one."))
             elif isinstance(update, Firing):
                 await self._job_queue.fire(update)

@@ -1,10 +1,12 @@
 """A job whose moment has come, as it stands in the mailbox of its chat in the place of an update."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from botyard.jobs.stored import KEY, StoredJob
+from telegram import Bot, Update
+
+from botyard.jobs.stored import COMMAND, KEY, StoredJob
 
 
 @dataclass(slots=True)
@@ -43,6 +45,20 @@ def firing_in(content: dict[str, Any]) -> Firing:
     # What comes after it the row knows; of a job that is gone nothing comes.
     said["next_run"] = None
     return Firing(number, StoredJob(**said, firing_id=number))
+
+
+def as_sent(firing: Firing, bot: Bot) -> Update:
+    """The update as which a command comes that a schedule lets a person send. There is no message of this number."""
+    job = firing.job
+    text = job.callback.removeprefix(COMMAND)
+    person = {"id": job.user_id, "is_bot": False, **job.data["person"]}
+    chat = {"id": job.chat_id, "type": "private", "first_name": person["first_name"]}
+    entity = {"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}
+    message = {
+        "message_id": 0, "date": int(datetime.now(UTC).timestamp()), "from": person, "chat": chat, "text": text,
+        "entities": [entity],
+    }  # fmt: skip
+    return Update.de_json({"update_id": firing.number, "message": message}, bot)
 
 
 def job_of_row(columns: list[Any]) -> StoredJob:

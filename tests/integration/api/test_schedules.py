@@ -110,3 +110,18 @@ def test_what_makes_no_sense_is_refused_with_the_field_as_it_was_written(
     answer = operator.post(place, DAILY | wrong)
     assert answer.status == 422
     assert [one["field"] for one in answer.body["errors"]] == [field]
+
+
+def test_a_command_stands_in_the_place_of_texts(operator: Caller, place: str, clean: Services) -> None:
+    command = {
+        **{name: value for name, value in DAILY.items() if name not in ("texts", "buttons")},
+        "command": "/digest",
+    }
+    made = operator.post(place, command)
+    assert (made.status, made.body["command"], made.body["texts"]) == (201, "/digest", {})
+    operator.post(f"{place}/{made.body['id']}/run")
+    work()
+    assert clean.superuser("SELECT callback, user_id FROM jobs") == [("command:/digest", 7)]
+    for wrong in ({"texts": {"en": "Hi"}}, {"command": None}, {"photo": {"fileId": "A" * 20}}):
+        assert operator.post(place, command | wrong).body["errors"][0]["field"] == "texts"
+    assert operator.post(place, command | {"command": "digest"}).body["errors"][0]["field"] == "command"

@@ -122,7 +122,9 @@ def test_a_dump_of_something_else_is_not_proven_whatever_its_sums_say(
     ((version,),) = filled.superuser("SHOW server_version_num")
     tools = {name: programs.program(name, int(version) // 10_000) for name in ("pg_dump", "pg_restore")}
     programs.run(
-        tools["pg_restore"], empty_database, ["--no-owner", "--no-privileges", "--dbname=elsewhere", tmp_path / DUMP]
+        tools["pg_restore"],
+        empty_database,
+        ["--schema=public", "--no-owner", "--no-privileges", "--dbname=elsewhere", tmp_path / DUMP],
     )
     filled.superuser(statement, database="elsewhere")
 

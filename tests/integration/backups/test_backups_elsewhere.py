@@ -10,9 +10,9 @@ import redis
 from moto.server import ThreadedMotoServer
 from pyrage import x25519  # type: ignore[import-untyped]
 
-from botyard.backups import nightly
+from botyard.backups import nightly, restoring
 from botyard.backups.bucket import Bucket, opened
-from botyard.backups.errors import BackupFailed
+from botyard.backups.errors import BackupFailed, NotProven
 from botyard.backups.restoring import NOTE, agree, restore
 from botyard.errors import InputError
 from botyard.settings import Settings
@@ -126,3 +126,19 @@ def test_what_waits_goes_on_when_a_person_agrees(
     assert filled.superuser("SELECT DISTINCT state FROM outbox") == [(left,)]
     assert raw_valkey.lrange("by:box:4200000001:5", 0, -1)[0] == b'0 1 {"update_id": 1}'
     assert agree(settings, raw_valkey, sends) == (0, 0, 0)
+
+
+def test_a_restore_that_fails_leaves_what_was_there(
+    settings: Settings, raw_valkey: "redis.Redis", filled: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = nightly.carry_out(settings, raw_valkey, nightly.begin())
+
+    def differs(*_: object) -> None:
+        raise NotProven("Rows of the table messages differ.")
+
+    monkeypatch.setattr(restoring, "compare", differs)
+    with pytest.raises(NotProven):
+        restore(settings, nightly.file_of(settings, row), filled.owner_url, replace=True)
+    assert [status for status, _ in statuses(filled, "botyard")] == ["active", "active"]
+    assert filled.superuser("SELECT count(*) FROM messages") == [(1000,)]
+    assert filled.superuser("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'botyard%'") == []

@@ -1,5 +1,6 @@
 """Two people of a bot, with traces in every place that the platform has for them."""
 
+import json
 from typing import Any, Final
 
 import orjson
@@ -103,3 +104,18 @@ def waiting(redis: "Redis", bot: ServedBot, number: int, who: int, chat_id: int 
     redis.rpush(f"by:box:{bot.telegram_id}:{key}", f"{number} 1764000000000 {entry}")
     redis.zadd(f"by:chats:{bot.telegram_id}", {key: 1})
     redis.hincrby(f"by:bot:{bot.telegram_id}", "held", 1)
+
+
+def of_schedules(services: Services, bot: ServedBot) -> None:
+    """What is sent by itself: to one of them, to both, and what names one."""
+    said = json.dumps({"texts": {"en": "Ask @zelda_q"}, "default": "en", "params": {}})
+    for audience, content in (({"users": [ZELDA]}, "{}"), ({"users": [OTTO, ZELDA]}, "{}"), ({}, said)):
+        services.superuser(
+            "INSERT INTO schedules (bot_id, name, recurrence, zone, audience, content, grace)"  # noqa: S608 - ours
+            f" VALUES ({bot.id}, 'daily', '{{}}', 'UTC', '{json.dumps(audience)}', '{content}', 60)"
+        )
+    for who in (ZELDA, OTTO):
+        services.superuser(
+            "INSERT INTO occurrences (schedule_id, slot, recipient, bot_id, run_id, day, due, send_id)"  # noqa: S608 - ours
+            f" VALUES (2, 'now', {who}, {bot.id}, 1, now(), now(), 1)"
+        )

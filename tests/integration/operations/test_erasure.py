@@ -23,7 +23,7 @@ from botyard.operations.reading import operation
 from botyard.operations.running import run
 from botyard.settings import get_settings
 from tests.factories import TELEGRAM_ID, make_bot
-from tests.integration.operations.planted import GROUP, OTTO, ZELDA, Plot, update, user, waiting
+from tests.integration.operations.planted import GROUP, OTTO, ZELDA, Plot, of_schedules, update, user, waiting
 from tests.services import Services
 
 HER = re.compile(rf"{ZELDA}|zelda|quillfeather", re.IGNORECASE)
@@ -94,21 +94,6 @@ def shared(plot: Plot) -> None:
     typed = {"format": 1, "data": {"ages": {"!": "dict", "of": [[OTTO, 40], [ZELDA, 41]]}, "at": f"user:{ZELDA}:cart"}}
     plot.row("conversations", "bot", "", typed, 9)
     plot.row("outbox", str(GROUP), None, None, None, 1, "sendMessage", {"text": "@zelda_q and @otto_b"}, "sent")
-
-
-def of_schedules(services: Services, bot: ServedBot) -> None:
-    """What is sent by itself: to one of them, to both, and what names one."""
-    said = json.dumps({"texts": {"en": "Ask @zelda_q"}, "default": "en", "params": {}})
-    for audience, content in (({"users": [ZELDA]}, "{}"), ({"users": [OTTO, ZELDA]}, "{}"), ({}, said)):
-        services.superuser(
-            "INSERT INTO schedules (bot_id, name, recurrence, zone, audience, content, grace)"
-            f" VALUES ({bot.id}, 'daily', '{{}}', 'UTC', '{json.dumps(audience)}', '{content}', 60)"
-        )
-    for who in (ZELDA, OTTO):
-        services.superuser(
-            "INSERT INTO occurrences (schedule_id, slot, recipient, bot_id, run_id, day, due, send_id)"
-            f" VALUES (2, 'now', {who}, {bot.id}, 1, now(), now(), 1)"
-        )
 
 
 def of_customer(services: Services, bot: ServedBot) -> None:
@@ -399,14 +384,3 @@ def test_a_person_is_taken_out_and_nothing_else(told: Any, left: Any) -> None:
     traces = Traces(7001, [{"username": "ann_b", "first_name": "Ann", "last_name": "Bee"}])
     assert traces.without(told) == left
     assert traces.without(left) == left
-
-
-def test_a_schedule_for_nobody_else_goes_and_no_other_is_for_everyone_because_of_that(
-    clean: Services, bot: ServedBot
-) -> None:
-    before = clean.superuser("SELECT max(id) FROM schedules")[0][0]
-    erase(bot)
-    assert clean.superuser("SELECT id, audience FROM schedules ORDER BY id") == [
-        (before - 1, {"users": [OTTO]}), (before, {}),
-    ]  # fmt: skip
-    assert clean.superuser("SELECT recipient FROM occurrences") == [(OTTO,)]

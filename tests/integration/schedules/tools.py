@@ -44,10 +44,11 @@ class Planned:
 
     Args:
         telegram_id: of the bot.
+        kind: its kind.
     """
 
-    def __init__(self, telegram_id: int = 4_200_000_001) -> None:
-        made = make_bot(telegram_id=telegram_id)
+    def __init__(self, telegram_id: int = 4_200_000_001, kind: str = "demo") -> None:
+        made = make_bot(telegram_id=telegram_id, kind=kind)
         with get_sessions("system")() as session:
             self.bot = session.get_one(Bot, made.id)
             session.expunge(self.bot)

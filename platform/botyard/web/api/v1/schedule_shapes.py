@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from botyard.errors import InputError
 from botyard.messages.wanted import Button, ParseMode, Wanted
-from botyard.schedules.content import Texts, content_of
+from botyard.schedules.content import Content, Texts, command_of, content_of
 from botyard.schedules.plans import BOT, GRACE_SECONDS, Audience, Plan
 from botyard.schedules.storing import Ran, moments_of
 from botyard.web.api.ids import ShownBotId, ShownRunId, ShownScheduleId, TelegramId
@@ -71,8 +71,11 @@ class ScheduleGiven(FilesGiven):
         BOT, max_length=64, description="A name, as Europe/Berlin; `bot`; `person`: of whoever reads."
     )
     audience: AudienceGiven = Field(default_factory=AudienceGiven)
+    command: str | None = Field(
+        None, max_length=250, description="In the place of texts: the bot acts as if everybody had sent this."
+    )
     texts: dict[Annotated[str, Field(min_length=2, max_length=35)], Annotated[str, Field(max_length=32_768)]] = Field(
-        min_length=1, max_length=_MOST_LANGUAGES, description="By language; of a file the captions."
+        default_factory=dict, max_length=_MOST_LANGUAGES, description="By language; of a file the captions."
     )
     default_language: str | None = Field(None, max_length=35, description="Of whoever reads none of these.")
     parse_mode: ParseMode | None = None
@@ -90,7 +93,19 @@ class ScheduleGiven(FilesGiven):
         Raises:
             InputError: a text cannot be sent, or not to everybody; or a file is not there.
         """
+        audience = Audience(tuple(self.audience.user_ids), self.audience.tag, self.audience.language)
+        return Plan(
+            self.name, self.when.model_dump(exclude_none=True), self._content(bot_id), self.time_zone, audience,
+            None if self.quiet_hours is None else (self.quiet_hours.begin, self.quiet_hours.to), self.cap, self.ends_at,
+            self.jitter_seconds, self.grace_seconds,
+        )  # fmt: skip
+
+    def _content(self, bot_id: int) -> Content:
         files = list(attachments(bot_id, self))
+        if (self.command is None) == (not self.texts) or (self.command is not None and files):
+            raise InputError("texts", "a schedule has either texts or a command.", "A file goes with texts.")
+        if self.command is not None:
+            return command_of(self.command)
         if len(files) > 1:
             raise InputError("photo", "is not the only file.", "Send one file in a message.")
         buttons = [[Button(button.text, button.url, button.data) for button in row] for row in self.buttons]
@@ -98,13 +113,7 @@ class ScheduleGiven(FilesGiven):
             _ANY_CHAT, attachment=files[0] if files else None, parse_mode=self.parse_mode, buttons=buttons,
             silent=self.disable_notification,
         )  # fmt: skip
-        texts = Texts(self.texts, self.default_language or next(iter(self.texts)))
-        audience = Audience(tuple(self.audience.user_ids), self.audience.tag, self.audience.language)
-        return Plan(
-            self.name, self.when.model_dump(exclude_none=True), content_of(texts, message), self.time_zone, audience,
-            None if self.quiet_hours is None else (self.quiet_hours.begin, self.quiet_hours.to), self.cap, self.ends_at,
-            self.jitter_seconds, self.grace_seconds,
-        )  # fmt: skip
+        return content_of(Texts(self.texts, self.default_language or next(iter(self.texts))), message)
 
 
 class Moments(Shown):
@@ -124,6 +133,7 @@ class ScheduleShown(Shown):
     when: dict[str, Any]
     time_zone: str
     audience: dict[str, Any]
+    command: str | None
     texts: dict[str, str]
     default_language: str
     parse_mode: str | None
@@ -145,7 +155,7 @@ class ScheduleShown(Shown):
         content = row.content
         return cls(
             id=row.id, bot_id=bot.id, name=row.name, enabled=row.enabled, error=row.error, when=row.recurrence,
-            time_zone=row.zone, audience=audience, texts=content.get("texts", {}),
+            time_zone=row.zone, audience=audience, command=content.get("command"), texts=content.get("texts", {}),
             default_language=content.get("default", ""), parse_mode=content.get("parse_mode"),
             method=content.get("method", ""), quiet_hours=row.quiet, cap=row.cap, ends_at=row.ends_at,
             jitter_seconds=row.jitter, grace_seconds=row.grace, next_moments=moments_of(bot, row),
