@@ -105,6 +105,8 @@ class Yard:
             "PORT": str(self.web_port),
             "WEB_PORT": str(self.web_port),
             "SIMULATOR_PORT": str(simulator_port),
+            # A backup in their first minute would take the processor from what tests and measurements look at.
+            "BACKUP_TIME": "",
             "WORKER_SLOW_SLOTS": "8",
             "WORKER_OUTBOUND_SLOTS": "8",
             "LOG_FORMAT": "json",

@@ -141,6 +141,7 @@ def test_a_change_of_a_customer_drops_the_bots_of_that_customer_alone(there: Bot
         "INSERT INTO customers (id, name, username) VALUES (2, 'Two', 'two')",
         f"UPDATE bots SET customer_id = 2 WHERE id = {neighbour}",  # noqa: S608
     )
+    heard_all(there)
     there.bot(bot)
     there.bot(neighbour)
     with get_sessions("system").begin() as session:
