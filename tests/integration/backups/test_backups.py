@@ -1,5 +1,6 @@
 """Backups: made while others write, proven by restoring them, and refused when anything of them is not as it was."""
 
+import contextlib
 import random
 import shutil
 import tarfile
@@ -37,17 +38,19 @@ def scratch_databases(services: Services) -> list[tuple[Any, ...]]:
 def test_a_backup_made_under_load_is_of_one_moment_and_proven(
     settings: Settings, raw_valkey: "redis.Redis", filled: Services
 ) -> None:
-    over = threading.Event()
+    over, written = threading.Event(), list[None]()
 
-    def write() -> None:
-        with psycopg2.connect(filled.environment["DATABASE_SYSTEM_URL"]) as connection:
+    def write(number: int) -> None:
+        with contextlib.closing(psycopg2.connect(filled.owner_url)) as connection:
             connection.autocommit = True
             while not over.is_set():
-                connection.cursor().execute("UPDATE messages SET text = text || 'x' WHERE id % 7 = 0")
+                written.append(None)
+                # No two of them touch the same rows, or one would be ended as a deadlock's victim.
+                connection.cursor().execute("UPDATE messages SET text = text || 'x' WHERE id %% 2 = %s", [number])
                 connection.cursor().execute("INSERT INTO events (customer_id, type, entity, actor, data)"
                                             " VALUES (1, 'test', 'x', 'x', '{}')")  # fmt: skip
 
-    writers = [threading.Thread(target=write) for _ in range(2)]
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(2)]
     for writer in writers:
         writer.start()
     try:
@@ -56,6 +59,7 @@ def test_a_backup_made_under_load_is_of_one_moment_and_proven(
         over.set()
         for writer in writers:
             writer.join(30)
+    assert len(written) > 20, "there was a load"
     assert (row.state, row.reason) == ("verified", None)
     file = nightly.file_of(settings, row)
     assert (row.size, row.sha256) == (file.stat().st_size, sha256_of(file))
@@ -229,11 +233,14 @@ def test_old_ones_go_and_nothing_goes_while_nothing_newer_is_proven(
         "INSERT INTO backups (state, file, snapshot_at, verified_at) SELECT 'verified', 'old-' || n,"
         " now() - n * interval '1 day', now() FROM generate_series(1, 60) n"
     )
-    for number in range(1, 61):
-        (settings.backup_folder / f"old-{number}").touch()
+    filled.superuser(
+        "INSERT INTO backups (state, file, snapshot_at) VALUES ('made', 'unproven', now() + interval '1 hour')"
+    )
+    for name in ("unproven", *(f"old-{number}" for number in range(1, 61))):
+        (settings.backup_folder / name).touch()
     removed = nightly.forget_old(settings)
     assert 45 <= removed <= 52
     left = {path.name for path in settings.backup_folder.iterdir()}
-    assert len(left) == 61 - removed
-    assert {row.file, *(f"old-{number}" for number in range(1, 7))} <= left
+    assert len(left) == 62 - removed
+    assert {row.file, "unproven", *(f"old-{number}" for number in range(1, 7))} <= left
     assert nightly.forget_old(settings) == 0
