@@ -1,5 +1,7 @@
 """The night's backup, and one that somebody asks for: made, proven, kept elsewhere, and told when that fails."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -7,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from redis import Redis
-from sqlalchemy import func, select, update
+from redis.exceptions import RedisError
+from sqlalchemy import Integer, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from botyard.backups.bucket import Bucket
 from botyard.backups.errors import BackupFailed, NotProven
@@ -17,16 +21,20 @@ from botyard.backups.making import make
 from botyard.backups.verifying import verify
 from botyard.events import BackupTrouble, record_of_customer
 from botyard.settings import Settings
-from db.engine import DATABASE_TROUBLE, get_sessions
+from db.engine import DATABASE_TROUBLE, get_engine, get_sessions
 from db.models import Backup
 
 log = structlog.get_logger(__name__)
 
 _OPERATOR: Final = 1
 """The customer whose events the operator's are among."""
-_LOST: Final = timedelta(hours=8)
-"""Who is at work for longer was killed."""
+_BEGINNING: Final = timedelta(minutes=1)
+"""So long it may take until whoever has begun holds the lock of the backup."""
+_MOST_TRIES: Final = 3
+"""So often a night's backup begins anew that was cut off."""
+_LOCK: Final = 7283642
 _THERE: Final = ("made", "verified")
+_CUT_OFF: Final = "It was cut off."
 
 
 def claim(settings: Settings, now: datetime) -> int | None:
@@ -35,8 +43,7 @@ def claim(settings: Settings, now: datetime) -> int | None:
     if not settings.backup_time or there.strftime("%H:%M") < settings.backup_time:
         return None
     with get_sessions("system").begin() as session:
-        lost = update(Backup).where(Backup.state == "running", Backup.started_at < func.now() - _LOST)
-        session.execute(lost.values(state="failed", reason="It was cut off.", finished_at=func.now()))
+        _end_lost(session)
         made = (
             insert(Backup)
             .values(night=there.date(), state="running")
@@ -56,6 +63,12 @@ def begin() -> int:
 
 def carry_out(settings: Settings, redis: "Redis", number: int) -> Backup:
     """Make a backup, prove it, keep it elsewhere, and forget old ones. What fails is noted and told as an event."""
+    with _at_work(number):
+        _carry_out(settings, redis, number)
+    return show(number)
+
+
+def _carry_out(settings: Settings, redis: "Redis", number: int) -> None:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{number}"
     try:
         file, digest, manifest = make(settings, redis, name)
@@ -69,10 +82,43 @@ def carry_out(settings: Settings, redis: "Redis", number: int) -> Backup:
         _fail(number, str(error))
     except DATABASE_TROUBLE as error:
         _fail(number, f"The database: {type(error).__name__}.")
+    except RedisError as error:
+        _fail(number, f"Redis: {type(error).__name__}.")
+    except Exception as error:  # whatever it was, its owner must hear that there is no backup
+        log.exception("backup_broken", backup=number)
+        _fail(number, f"An error of Botyard's own: {type(error).__name__}. The logs of the maintenance worker have it.")
     else:
         _note(number, finished_at=func.now())
         forget_old(settings)
-    return show(number)
+
+
+@contextmanager
+def _at_work(number: int) -> Iterator[None]:
+    """While this lasts others see that somebody is at work: PostgreSQL forgets the lock of a process that dies."""
+    with get_engine("system").connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SELECT pg_advisory_lock(%s, %s)", (_LOCK, number))
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("SELECT pg_advisory_unlock(%s, %s)", (_LOCK, number))
+
+
+def _end_lost(session: Session) -> None:
+    """Backups whose process died are told; a night's begins anew."""
+    free = func.pg_try_advisory_xact_lock(_LOCK, cast(Backup.id, Integer))
+    open_ones = select(Backup.id).where(Backup.finished_at.is_(None), Backup.started_at < func.now() - _BEGINNING)
+    lately = select(func.count()).where(Backup.reason == _CUT_OFF, Backup.started_at > func.now() - timedelta(hours=12))
+    for number in session.scalars(open_ones).all():
+        if not session.scalar(select(free).where(Backup.id == number)):
+            continue
+        tries = session.scalar(lately) or 0
+        row = session.get_one(Backup, number)
+        if row.state != "verified" and tries + 1 < _MOST_TRIES:
+            row.night = None
+        row.state = "failed" if row.state == "running" else row.state
+        row.reason, row.finished_at = _CUT_OFF, datetime.now(UTC)
+        record_of_customer(session, _OPERATOR, f"backup:{number}", BackupTrouble(_CUT_OFF))
+        session.flush()
 
 
 def prove(settings: Settings, number: int) -> Backup:
@@ -86,6 +132,7 @@ def prove(settings: Settings, number: int) -> Backup:
     try:
         verify(settings, settings.backup_folder / (row.file or ""), row.sha256)
     except NotProven as error:
+        _note(number, state="made", verified_at=None)
         _fail(number, str(error))
         raise
     except OSError as error:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from botyard.events import DomainEvent, ScheduleFailed, ScheduleMissed, record
 from botyard.schedules.expanding import Part, put_part
 from botyard.schedules.moments import PERSON, SILENCE, following, is_zone, next_moment, slot_of
+from botyard.schedules.storing import ZONES
 from db.engine import get_engine, get_sessions
 from db.models import Bot
 
@@ -81,9 +82,6 @@ SELECT s.id, s.bot_id, s.customer_id, s.recurrence, s.ends_at, s.enabled AND s.e
        b.settings->>'time_zone' AS bot_zone
   FROM schedules s JOIN bots b ON b.id = s.bot_id WHERE s.zone = :person AND s.recurrence->>'type' IN ('once', 'cron')
 """)
-_ZONES: Final = text("""
-SELECT DISTINCT attributes->>'time_zone' FROM bot_users WHERE bot_id = :bot AND attributes ? 'time_zone'
-""")
 _NEW_ZONE: Final = text("""
 INSERT INTO schedule_zones (schedule_id, zone, bot_id, customer_id, next_run, due)
 SELECT :schedule, :zone, :bot, :customer, CAST(:next_run AS timestamptz),
@@ -134,7 +132,7 @@ class AutonomousManager:
         with get_engine("system").begin() as connection:
             connection.exec_driver_sql(_SLOW)
             for row in connection.execute(_OF_PEOPLE, {"person": PERSON}).all():
-                zones = {*connection.execute(_ZONES, {"bot": row.bot_id}).scalars(), row.bot_zone or "UTC"}
+                zones = {*connection.execute(ZONES, {"bot": row.bot_id}).scalars(), row.bot_zone or "UTC"}
                 for zone in sorted(filter(is_zone, zones)):
                     values = {
                         "schedule": row.id, "zone": zone, "bot": row.bot_id, "customer": row.customer_id,

@@ -20,9 +20,10 @@ from db.waiting import LET_NEXT
 MOST: Final = 200
 """As many schedules may a bot have."""
 _UTC: Final = "UTC"
-_ZONES: Final = text("""
+ZONES: Final = text("""
 SELECT DISTINCT attributes->>'time_zone' FROM bot_users WHERE bot_id = :bot AND attributes ? 'time_zone'
 """)
+"""In which time zones people of a bot say that they are."""
 _WITHDRAW: Final = text(f"""
 WITH ended AS (
   UPDATE outbox SET state = CASE WHEN uncertain_count > 0 THEN 'uncertain' ELSE 'dropped' END, error = :why,
@@ -201,7 +202,7 @@ def _lay_out(session: Session, bot: Bot, schedule: Schedule) -> None:
     zones = {schedule.zone if is_zone(schedule.zone) else zone_of(bot)}
     if is_of_people(schedule.zone, schedule.recurrence):
         session.execute(_LONG)
-        zones |= {zone for zone in session.execute(_ZONES, {"bot": bot.id}).scalars() if is_zone(zone)}
+        zones |= {zone for zone in session.execute(ZONES, {"bot": bot.id}).scalars() if is_zone(zone)}
     for zone in sorted(zones):
         moment = next_moment(schedule.recurrence, zone, _now(), schedule.ends_at)
         session.add(

@@ -198,6 +198,8 @@ def test_one_that_cannot_be_proven_stays_and_is_told(
     nightly.file_of(settings, row).write_bytes(b"something else")
     with pytest.raises(NotProven, match="SHA-256"):
         nightly.prove(settings, row.id)
+    assert nightly.show(row.id).state == "made"
+    assert age().verified_at is None, "it counts no longer"
     with pytest.raises(BackupFailed, match="no backup 99"):
         nightly.prove(settings, 99)
 
@@ -218,11 +220,38 @@ def test_a_night_has_one_backup_whoever_looks_and_none_before_its_time(settings:
     assert nightly.claim(settings.model_copy(update={"backup_time": ""}), late) is None
 
 
-def test_a_backup_whose_worker_was_killed_is_noted_as_cut_off(settings: Settings, filled: Services) -> None:
-    number = nightly.begin()
-    filled.superuser("UPDATE backups SET started_at = now() - interval '9 hours'")
-    nightly.claim(settings, datetime.now(UTC).replace(hour=3))
-    assert (nightly.show(number).state, nightly.show(number).reason) == ("failed", "It was cut off.")
+def test_a_backup_whose_worker_was_killed_is_told_and_the_night_begins_anew(
+    settings: Settings, filled: Services
+) -> None:
+    night = datetime.now(UTC).replace(hour=3)
+    first = nightly.claim(settings, night)
+    assert first is not None
+    filled.superuser("UPDATE backups SET started_at = now() - interval '2 minutes'")
+    with nightly._at_work(first):
+        assert nightly.claim(settings, night) is None, "somebody is at work"
+    assert trouble(filled) == []
+    second = nightly.claim(settings, night)
+    assert second is not None
+    assert (nightly.show(first).state, nightly.show(first).reason) == ("failed", "It was cut off.")
+    assert trouble(filled) == ["It was cut off."]
+    for _ in range(5):
+        filled.superuser("UPDATE backups SET started_at = now() - interval '2 minutes'")
+        nightly.claim(settings, night)
+    assert len(nightly.backups()) == 3, "a night is not tried for ever"
+    assert len(trouble(filled)) == 3
+
+
+def test_whatever_goes_wrong_is_told(
+    settings: Settings, raw_valkey: "redis.Redis", filled: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error in (redis.ConnectionError("away"), ZeroDivisionError()):
+
+        def broken(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(nightly, "make", broken)
+        assert type(error).__name__ in (backed_up(settings, raw_valkey).reason or "")
+    assert len(trouble(filled)) == 2
 
 
 def test_old_ones_go_and_nothing_goes_while_nothing_newer_is_proven(
