@@ -72,6 +72,7 @@ def restore(
             opened(file, identity, Path(folder) / "opened")
             file = Path(folder) / "opened"
         found = restored(settings, file, to, replace=replace)
+    _tell_everybody()
     told = {
         "made_at": found.manifest.made_at, "tables": len(found.manifest.tables),
         "rows": sum(int(rows) for rows, _ in found.manifest.tables.values()), "waiting_updates": found.manifest.waiting,
@@ -97,7 +98,15 @@ def agree(
     settings = attached()
     with redis_of(settings) as redis:
         bots, dropped, updates = agreed(settings, redis, sends)
+    _tell_everybody()
     show_one({"bots": bots, "dropped_sends": dropped, "updates_put_back": updates}, as_json=as_json)
+
+
+def _tell_everybody() -> None:
+    """Whoever runs on that database, and remembers what it was before, reads it anew."""
+    from botyard.sync import get_sync  # noqa: PLC0415
+
+    get_sync().publish("resync", {})
 
 
 def _line(row: "Backup") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from botyard.backups import nightly
 from botyard.backups.errors import NotProven
 from botyard.cli import app
 from botyard.settings import Settings, get_settings
+from botyard.sync import get_sync
 from botyard.web import health
 from tasks.backups import back_up
 from tests.services import Services, environment
@@ -51,6 +52,17 @@ def test_a_backup_from_its_making_to_its_restore(here: Settings, empty_database:
     assert (restored["bots_on_hold"], restored["sends_on_hold"], restored["waiting_updates"]) == (2, 2, 3)
     assert ran("backup", "restore", file, "--to", empty_database).exit_code == 1
     assert as_json("backup", "agree", "--sends", "drop")["bots"] == 0, "here nothing waits"
+
+
+def test_processes_that_run_read_anew_what_was_restored_and_agreed(here: Settings, filled: Services) -> None:
+    file = str(here.backup_folder / as_json("backup", "now")["file"])
+    heard: list[str] = []
+    end = get_sync().on("resync", lambda event, _: heard.append(event))
+    as_json("backup", "restore", file, "--to", filled.owner_url, "--replace", "--yes")
+    assert heard == ["resync"]
+    assert as_json("backup", "agree", "--sends", "drop")["bots"] == 2
+    assert heard == ["resync"] * 2
+    end()
 
 
 @pytest.mark.usefixtures("here")
