@@ -106,8 +106,8 @@ class Settings(BaseSettings):
     """For so many days messages, events, what schedules sent and dead letters with their bodies are kept; 0: always."""
     webhook_secret_days: int = Field(30, ge=0)
     """After so many days a webhook gets another secret; 0: never."""
-    backup_time: str = Field("02:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")
-    """When each night's backup is made, as ``02:00``; empty: none is."""
+    backup_time: str = Field("02:00", pattern=r"^(never|([01]\d|2[0-3]):[0-5]\d)$")
+    """When each night's backup is made, as ``02:00``; or ``never``."""
     backup_zone: str = "UTC"
     """The time zone of that."""
     backup_dir: Path | None = None

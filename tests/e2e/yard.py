@@ -106,7 +106,7 @@ class Yard:
             "WEB_PORT": str(self.web_port),
             "SIMULATOR_PORT": str(simulator_port),
             # A backup in their first minute would take the processor from what tests and measurements look at.
-            "BACKUP_TIME": "",
+            "BACKUP_TIME": "never",
             "WORKER_SLOW_SLOTS": "8",
             "WORKER_OUTBOUND_SLOTS": "8",
             "LOG_FORMAT": "json",

@@ -30,6 +30,7 @@ _OPERATOR: Final = 1
 """The customer whose events the operator's are among."""
 _BEGINNING: Final = timedelta(minutes=1)
 """So long it may take until whoever has begun holds the lock of the backup."""
+_NEVER: Final = "never"
 _MOST_TRIES: Final = 3
 """So often a night's backup begins anew that was cut off."""
 _LOCK: Final = 7283642
@@ -40,7 +41,7 @@ _CUT_OFF: Final = "It was cut off."
 def claim(settings: Settings, now: datetime) -> int | None:
     """The backup that is to be made now, if its time has come and nobody else makes it; its number."""
     there = now.astimezone(ZoneInfo(settings.backup_zone))
-    if not settings.backup_time or there.strftime("%H:%M") < settings.backup_time:
+    if settings.backup_time == _NEVER or there.strftime("%H:%M") < settings.backup_time:
         return None
     with get_sessions("system").begin() as session:
         _end_lost(session)

@@ -217,7 +217,14 @@ def test_a_night_has_one_backup_whoever_looks_and_none_before_its_time(settings:
     assert len([one for one in claimed if one is not None]) == 1
     assert nightly.claim(berlin, early) is None, "the next night has not come to its time"
     assert nightly.claim(berlin, early + timedelta(hours=1)) is not None
-    assert nightly.claim(settings.model_copy(update={"backup_time": ""}), late) is None
+
+
+def test_an_installation_whose_backups_are_made_elsewhere_makes_none(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKUP_TIME", "never")
+    never = settings.model_copy(update={"backup_time": Settings().backup_time})
+    assert nightly.claim(never, datetime(2026, 7, 1, 23, tzinfo=UTC)) is None
 
 
 def test_a_backup_whose_worker_was_killed_is_told_and_the_night_begins_anew(
