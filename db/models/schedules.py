@@ -18,7 +18,7 @@ class Schedule(BotOwned, Created, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     recurrence: Mapped[dict[str, Any]]
-    """When: see `botyard.schedules.moments`."""
+    """When: see `botyard.jobs.moments`."""
     zone: Mapped[str]
     """A time zone's name, or ``person``."""
     audience: Mapped[dict[str, Any]]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from botyard.errors import InputError
-from botyard.schedules.moments import (
+from botyard.jobs.moments import (
     PERSON,
     Recurrence,
     first,

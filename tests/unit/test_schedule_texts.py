@@ -7,7 +7,7 @@ import pytest
 from botyard.errors import InputError
 from botyard.messages.wanted import Attachment, Button, Wanted
 from botyard.schedules.content import Texts, call_for, content_of
-from botyard.schedules.rendering import Reader, check_text, rendered
+from botyard.users.rendering import Reader, check_text, rendered
 
 ANN = Reader(7, "Ann", "O'Hara", "ann", "pt-br", {"plan": "gold", "score": 5, "tree": {"a": 1}})
 NOBODY = Reader(8, "", None, None, None, {})

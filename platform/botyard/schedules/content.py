@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from botyard.errors import InputError
 from botyard.messages.wanted import Call, Wanted, call_of
-from botyard.schedules.rendering import Reader, check_text, rendered
 from botyard.telegram.run import Lane
+from botyard.users.rendering import Reader, check_text, in_language, rendered
 from botyard.users.tags import fit_language
 
 Content = dict[str, Any]
@@ -80,18 +80,9 @@ def command_of(text: str) -> Content:
 
 def call_for(content: Content, reader: Reader) -> Call:
     """The call that sends it to somebody."""
-    text = rendered(_text_for(content, reader.language), reader, content["parse_mode"])
+    said = in_language(content["texts"], reader.language, content["default"])
+    text = rendered(said, reader, content["parse_mode"])
     params = {**content["params"], "chat_id": reader.id}
     if text:
         params[content["text_param"]] = text
     return Call(content["method"], params, str(reader.id), _LANE)
-
-
-def _text_for(content: Content, language: str | None) -> str:
-    """In their language, in the language of which theirs is a kind, or in the default one."""
-    texts: Mapping[str, str] = content["texts"]
-    wanted = (language or "").lower()
-    for one in (wanted, wanted.partition("-")[0]):
-        if one in texts:
-            return texts[one]
-    return texts[content["default"]]

@@ -14,13 +14,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from botyard.errors import InputError
+from botyard.jobs.moments import SILENCE, is_zone
 from botyard.jobs.stored import COMMAND, OF_SCHEDULE
 from botyard.messages.wanted import fits
 from botyard.schedules.content import call_for
-from botyard.schedules.moments import SILENCE, is_zone
 from botyard.schedules.plans import is_of_people
-from botyard.schedules.rendering import Reader
 from botyard.telegram.run import Lane
+from botyard.users.rendering import Reader
 
 _PART: Final = 1000
 

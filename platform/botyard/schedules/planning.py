@@ -15,8 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from botyard.events import DomainEvent, ScheduleFailed, ScheduleMissed, record
+from botyard.jobs.moments import PERSON, SILENCE, following, is_zone, next_moment, slot_of
 from botyard.schedules.expanding import Part, put_part
-from botyard.schedules.moments import PERSON, SILENCE, following, is_zone, next_moment, slot_of
 from botyard.schedules.storing import ZONES
 from db.engine import get_engine, get_sessions
 from db.models import Bot

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from botyard.errors import InputError
+from botyard.jobs.moments import PERSON, fit_recurrence, fit_zone
 from botyard.schedules.content import Content
-from botyard.schedules.moments import PERSON, fit_recurrence, fit_zone
 from botyard.users.tags import fit_language, fit_tag
 
 BOT: Final = "bot"
@@ -59,7 +59,7 @@ class Plan:
 
     Args:
         name: what its owner calls it.
-        recurrence: when, see `botyard.schedules.moments`.
+        recurrence: when, see `botyard.jobs.moments`.
         content: what, see `botyard.schedules.content`.
         zone: in which its clock times are meant: a name, `PERSON` or `BOT`.
         audience: to whom.

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from botyard.errors import InputError, Stale
 from botyard.events import ScheduleChanged, record
+from botyard.jobs.moments import is_zone, next_moment, upcoming
 from botyard.jobs.stored import OF_SCHEDULE
-from botyard.schedules.moments import is_zone, next_moment, upcoming
 from botyard.schedules.plans import Plan, is_of_people
 from db.claims import took_effect
 from db.models import Bot, Occurrence, Schedule, ScheduleRun, ScheduleZone

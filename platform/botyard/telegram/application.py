@@ -24,6 +24,7 @@ from botyard.state.memory import Memory
 from botyard.telegram.at_start import AtStart
 from botyard.telegram.firing import Firing, as_sent
 from botyard.telegram.kind_errors import unusable
+from botyard.telegram.planning import planning
 from botyard.telegram.run import UpdateRun, current_run
 from botyard.telegram.talks import remember_talks, settle
 
@@ -115,7 +116,7 @@ class YardApplication(Application[Any, Any, Any, Any, Any, Any]):
         """How what it remembers is written."""
         self.modules: dict[str, ModuleType] = {}
         """The modules of the bot's code that may be replaced while it runs, by the names by which they are known."""
-        super().__init__(**parts)
+        super().__init__(**parts | {"context_types": planning(parts["context_types"])})
 
     @property
     def bot_data(self) -> Any:

@@ -325,7 +325,7 @@ def _as_send(run: UpdateRun, endpoint: str, params: dict[str, Any]) -> Send:
         method=endpoint,
         params=params,
         chat_key=run.chat_key if chat is None else str(chat),
-        lane=Lane.URGENT if endpoint in _ANSWERING else Lane.REPLY,
+        lane=Lane.URGENT if endpoint in _ANSWERING else run.lane,
         after=min(provisional_ids(params), default=None),
         items=len(params["media"]) if endpoint == "sendMediaGroup" else 1,
     )

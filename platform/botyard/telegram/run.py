@@ -67,6 +67,8 @@ class UpdateRun:
     """Whether a handler that raises makes the whole update start again."""
     directly: bool = False
     """Whether handlers wait for the answer to each send."""
+    lane: Lane = Lane.REPLY
+    """In which what it sends waits, if it answers nothing urgent."""
     chat: Memory = field(default_factory=Memory)
     user: Memory = field(default_factory=Memory)
     bot: Memory = field(default_factory=Memory)

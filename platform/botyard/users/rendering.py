@@ -27,6 +27,8 @@ _ESCAPES: Final[dict[str | None, Callable[[str], str]]] = {
     "Markdown": lambda value: _MARKDOWN.sub(r"\\\1", value),
     "MarkdownV2": lambda value: _MARKDOWN_2.sub(r"\\\1", value),
 }
+PARSE_MODES: Final = frozenset(_ESCAPES)
+"""How Telegram may be told to read a text: not at all, or by one of its names for markup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +87,12 @@ def rendered(text: str, reader: Reader, parse_mode: str | None) -> str:
         return escape(value) if value.strip() else found.group(2) or ""
 
     return _VARIABLE.sub(stands, text)
+
+
+def in_language(texts: Mapping[str, str], language: str | None, default: str) -> str:
+    """The text in somebody's language, in the one of which theirs is a kind, or in the default one."""
+    wanted = (language or "").lower()
+    for one in (wanted, wanted.partition("-")[0]):
+        if one in texts:
+            return texts[one]
+    return texts[default]

@@ -1,4 +1,4 @@
-"""When a schedule's moments are, zone by zone. See docs/schedules.md.
+"""When moments by crontab, of schedules and what bots plan themselves, are, zone by zone. See docs/schedules.md.
 
 Calendars, time zones and the nights in which clocks are changed are computed as those of jobs are.
 """
@@ -121,16 +121,14 @@ def slot_of(recurrence: Recurrence, zone: str, moment: datetime) -> str:
 
 def _trigger(recurrence: Recurrence, zone: str) -> Trigger:
     if recurrence["type"] == "once":
-        return make_trigger("date", {"run_date": _instant(recurrence["at"], zone)}, UTC)
+        return make_trigger("date", {"run_date": instant(recurrence["at"], zone)}, UTC)
     if recurrence["type"] == "every":
-        start = _instant(recurrence["start"], "UTC")
+        start = instant(recurrence["start"], "UTC")
         return make_trigger("interval", {"seconds": recurrence["seconds"], "start_date": start}, UTC)
-    fields = dict(zip(_FIELDS, recurrence["expression"].split(), strict=True))
-    fields["day_of_week"] = _weekdays(fields["day_of_week"])
-    return make_trigger("cron", fields, ZoneInfo(zone))
+    return make_trigger("cron", _fields(recurrence["expression"].split()), ZoneInfo(zone))
 
 
-def _instant(written: str, zone: str) -> datetime:
+def instant(written: str, zone: str) -> datetime:
     """In UTC: a clock time that a night skips is so much after it, one that comes twice is the first."""
     read = datetime.fromisoformat(written)
     return (read.replace(tzinfo=ZoneInfo(zone)) if read.tzinfo is None else read).astimezone(UTC)
@@ -151,17 +149,34 @@ def _number(value: Any, field: str, least: int, most: int) -> int:
     return value
 
 
-def _fit_expression(expression: Any) -> str:
+def crontab(expression: Any, field: str = "cron") -> dict[str, str]:
+    """A line of crontab, field by field, as `botyard.jobs.triggers.make_trigger` takes it.
+
+    Args:
+        expression: minute, hour, day, month and weekday.
+        field: what whoever wrote it calls it.
+
+    Raises:
+        InputError: it makes no sense.
+    """
     words = expression.lower().split() if isinstance(expression, str) else []
     if len(words) != len(_FIELDS):
-        raise InputError(
-            "when.expression", "has not five fields.", "Write minute hour day month weekday, as 0 9 * * mon-fri."
-        )
+        raise InputError(field, "has not five fields.", "Write minute hour day month weekday, as 0 9 * * mon-fri.")
     try:
-        make_trigger("cron", dict(zip(_FIELDS, [*words[:4], _weekdays(words[4])], strict=True)), UTC)
+        fields = _fields(words)
+        make_trigger("cron", fields, UTC)
     except (ValueError, KeyError) as error:
-        raise InputError("when.expression", f"is not understood: {error}", "Write it as 0 9 * * mon-fri.") from None
-    return " ".join(words)
+        raise InputError(field, f"is not understood: {error}", "Write it as 0 9 * * mon-fri.") from None
+    return fields
+
+
+def _fit_expression(expression: Any) -> str:
+    crontab(expression, "when.expression")
+    return " ".join(expression.lower().split())
+
+
+def _fields(words: list[str]) -> dict[str, str]:
+    return dict(zip(_FIELDS, [*words[:-1], _weekdays(words[-1])], strict=True))
 
 
 def _weekdays(field: str) -> str:
