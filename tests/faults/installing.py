@@ -12,6 +12,8 @@ POINTS: Final = "FAULT_POINTS"
 BUG: Final = "PLANTED_BUG"
 SCALE: Final = "FAULT_SCALE"
 """By so much the deadlines of lanes are shorter: an hour of outage becomes a minute."""
+HASTY: Final = "FAULT_HASTY"
+"""So often, in seconds, a beat has moments of schedules looked for."""
 
 
 def install() -> None:

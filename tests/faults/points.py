@@ -17,6 +17,7 @@ from botyard.delivery.calls import ApiClient
 from botyard.delivery.outbox import Outbox
 from botyard.mailbox.inbound import Mailboxes
 from botyard.processing import store
+from botyard.schedules import planning
 from botyard.telegram.application import YardApplication
 
 STEPS: Final[dict[str, tuple[Any, str]]] = {
@@ -29,6 +30,7 @@ STEPS: Final[dict[str, tuple[Any, str]]] = {
     "send_take": (Mailboxes, "send_take"),
     "record": (Outbox, "record_and_claim"),
     "call": (ApiClient, "call"),
+    "plan": (planning, "_planned"),
 }
 """Each is a point before and one after: ``commit.before``, ``commit.after``."""
 

@@ -7,13 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psutil
 
+from tests.commands import botyard
 from tests.e2e.yard import wait_until
 from tests.faults.campaign import Row, Scene
 from tests.faults.figures import waits_of
+from tests.faults.installing import HASTY
 from tests.faults.load import Plan
 from tests.faults.settings import HERE, ROLLING, SHORT
 from tests.faults.yard import TYPES
@@ -24,6 +27,7 @@ RECOVERY_SECONDS: Final = 15.0
 """From a killed worker until everything is as before: a lease, a sweep, and the wait in the queue."""
 ROLLING_SECONDS: Final = 5.0
 """So long somebody waits at most while everything is replaced."""
+_MOMENTS: Final = 8
 _MEMORY: Final = 2 << 30
 _WINDOW: Final = 50
 """Sends that one sender has under way at most."""
@@ -80,7 +84,7 @@ def _kill_all(scene: Scene) -> None:
 
 
 def _beat_down(scene: Scene) -> None:
-    with _appointments(scene):
+    with _appointments(scene), _schedules(scene):
         scene.yard.kill("beat")
         scene.pause(0.5, 1.5)
         with scene.yard.stopped("beat"):
@@ -93,12 +97,15 @@ def _several_beats(scene: Scene) -> None:
     more = []
     for file in ready:
         file.unlink(missing_ok=True)
-        environment = {**scene.yard.environment, "BOTYARD_READY_FILE": str(file)}
+        environment = {**scene.yard.environment, "BOTYARD_READY_FILE": str(file), HASTY: "0.3"}
         more.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     try:
-        with _appointments(scene):
+        with _appointments(scene), _schedules(scene):
             wait_until(lambda: all(file.exists() for file in ready), 60, "all beats are there")
-            scene.pause(3.0, 4.0)
+            for _ in range(4):
+                # Whoever finds a moment first takes its time, while all others look.
+                scene.yard.points.arm("plan.after", "1.0")
+                scene.pause(0.8, 1.0)
     finally:
         for one in more:
             one.terminate()
@@ -116,13 +123,40 @@ def _appointments(scene: Scene) -> Iterator[None]:
     scene.yard.simulator.post("/sim/batch", bot_id=bot, messages=messages)
     yield
 
-    def rung() -> Counter[str]:
-        return Counter(text for text in texts_of(scene, bot) if text.startswith("rang "))
+    _each_once(scene, [f"rang {name}" for name in names])
 
-    wait_until(lambda: len(rung()) == len(names), 60, "every appointment is kept")
-    twice = {text: count for text, count in rung().items() if count > 1}
+
+@contextmanager
+def _schedules(scene: Scene) -> Iterator[None]:
+    """Moments of schedules that come while something is wrong: each is to reach everybody once."""
+    bot, people = alarm_of(scene), [scene.load.person(scene.bots[0], place) for place in range(scene.load.plan.chats)]
+    messages = [{"person_id": person, "text": f"0 here {person}"} for person in people]
+    scene.yard.simulator.post("/sim/batch", bot_id=bot, messages=messages)
+    wait_until(lambda: {f"rang here {one}" for one in people} <= {*texts_of(scene, bot)}, 30, "everybody is known")
+    expected = []
+    for number in range(_MOMENTS):
+        name = f"planned {scene.figures.row}.{scene.figures.seed}.{number}"
+        moment = datetime.now(UTC) + timedelta(seconds=scene.dice.uniform(2, 6))
+        to = [word for person in people for word in ("--to", str(person))]
+        words = ("schedule", "add", str(bot), name, f"{name} for {{{{id}}}}", "--at", moment.isoformat(), *to)
+        made = botyard(scene.yard.environment, *words)
+        assert made.returncode == 0, made.stderr
+        expected += [f"{name} for {person}" for person in people]
+    yield
+    _each_once(scene, expected)
+
+
+def _each_once(scene: Scene, texts: Sequence[str]) -> None:
+    """Wait until the bot that keeps appointments has said all of this; whoever hears it twice is none too many."""
+
+    def said() -> Counter[str]:
+        return Counter(text for text in texts_of(scene, alarm_of(scene)) if text in wanted)
+
+    wanted = {*texts}
+    wait_until(lambda: len(said()) == len(wanted), 60, "everything that was planned is said")
+    twice = {text: count for text, count in said().items() if count > 1}
     if len(twice) > scene.figures.uncertain:
-        scene.figures.broken.append(f"rang twice: {twice}")
+        scene.figures.broken.append(f"said twice: {twice}")
 
 
 def texts_of(scene: Scene, bot: int) -> list[str]:
