@@ -82,6 +82,7 @@ fuzz: setup-dev  ## Send the API what Schemathesis makes up, for five minutes as
 figures: setup-dev  ## Measure what people wait beside floods and bulk sends; about 15 minutes; writes docs/figures
 	@$(BIN)/python -m benchmarks.fairness
 	@$(BIN)/python -m benchmarks.bulk
+	@$(BIN)/python -m benchmarks.occurrences
 	@$(BIN)/python -m benchmarks.api
 
 faults: setup-dev  ## Everything that can go wrong, under load, five times each; 100 minutes; writes docs/figures

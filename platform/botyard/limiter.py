@@ -111,14 +111,14 @@ class Limiter:
         Args:
             method: of the Bot API.
             chat: where it goes.
-            lane: bulk sends also share the bot's rate.
+            lane: scheduled and bulk sends also share the bot's rate.
             paid: it says ``allow_paid_broadcast``.
         """
         if method.startswith("answer"):
             return Permission("", _NONE)
         chat = named(chat)
         if method.startswith(("send", "copy", "forward")) and method != "sendChatAction":
-            rate = (PAID if paid else _BULK) if lane is Lane.BULK else _NONE
+            rate = (PAID if paid else _BULK) if lane.is_paced else _NONE
             return Permission(chat, _MESSAGES, rate, self._forward if method.startswith("forward") else 1)
         return Permission(chat, _EDITS if method.startswith("edit") else _NONE)
 

@@ -55,8 +55,8 @@ class AskedOutbox:
         self.record_and_claim([], 0)
         return self.outbox.adopted
 
-    def record_and_claim(self, results: Sequence[Result], limit: int, **bulk: int) -> list[Row]:
-        return asked(self.outbox.record_and_claim(results, limit, **bulk))
+    def record_and_claim(self, results: Sequence[Result], limit: int, **paced: int) -> list[Row]:
+        return asked(self.outbox.record_and_claim(results, limit, **paced))
 
-    def next_due(self, *, bulk: bool = True) -> float | None:
-        return asked(self.outbox.next_due(bulk=bulk))
+    def next_due(self, *, paced: bool = True) -> float | None:
+        return asked(self.outbox.next_due(paced=paced))

@@ -70,7 +70,7 @@ class Asked:
 
     def __init__(self, cursor: Cursor, bot: ServedBot) -> None:
         self._cursor = cursor
-        self._wanted: dict[str, Any] = {"bot": bot.id, "owner": "me", "limit": 50, "bulk": 50, "lowest": 3, "max": 3}
+        self._wanted: dict[str, Any] = {"bot": bot.id, "owner": "me", "limit": 50, "paced": 50, "lowest": 3, "max": 3}
 
     def plans(self) -> None:
         """Prepare what is asked, as each connection does every second."""
@@ -188,14 +188,16 @@ def test_what_waits_for_somebody_who_cannot_be_reached_is_dropped_with_the_rest(
     assert [row.id for row in outbox.record_and_claim([], 50)] == [behind_urgent]
 
 
-def test_bulk_that_is_not_asked_for_is_neither_claimed_nor_due(clean: Services, bot: ServedBot) -> None:
-    for chat in "abc":
-        add_row(clean, bot, chat, chat_key=chat, lane=Lane.BULK.value)
+def test_what_shares_the_bots_rate_and_is_not_asked_for_is_neither_claimed_nor_due(
+    clean: Services, bot: ServedBot
+) -> None:
+    for chat, lane in (("b", Lane.BULK), ("a", Lane.SCHEDULED), ("c", Lane.BULK)):
+        add_row(clean, bot, chat, chat_key=chat, lane=lane.value)
     add_row(clean, bot, "reply", chat_key="d", due=20)
     outbox = outbox_of(bot)
-    assert outbox.record_and_claim([], 50, bulk=0) == []
-    due = outbox.next_due(bulk=False)
+    assert outbox.record_and_claim([], 50, paced=0) == []
+    due = outbox.next_due(paced=False)
     assert due is not None
     assert due > 10
-    assert texts(outbox.record_and_claim([], 50, bulk=2)) == ["a", "b"]
+    assert texts(outbox.record_and_claim([], 50, paced=2)) == ["a", "b"]
     assert outbox.next_due() == 0.0

@@ -53,8 +53,10 @@ WITH due AS MATERIALIZED (
    ORDER BY h.lane, h.due, h.id LIMIT {_LOOKED_AT}
 ), head AS MATERIALIZED (
   SELECT id FROM outbox d WHERE {BY_ID.format("d")} AND id = ANY(ARRAY(
-    SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY lane ORDER BY due, id) AS place FROM due WHERE NOT behind)
-     WHERE lane < {Lane.BULK.value} OR place <= %(bulk)s ORDER BY lane, place LIMIT %(limit)s))
+    SELECT id FROM (
+      SELECT *, row_number() OVER (PARTITION BY lane > {Lane.REPLY.value} ORDER BY lane, due, id) AS place
+        FROM due WHERE NOT behind)
+     WHERE lane <= {Lane.REPLY.value} OR place <= %(paced)s ORDER BY lane, place LIMIT %(limit)s))
   ORDER BY lane, due, id FOR UPDATE SKIP LOCKED
 ), put_off AS (
   -- A row that is locked may be let go just now, by the end of the row before it.
@@ -76,7 +78,7 @@ SELECT nullif(adopted, '')::int, claimed.*
     bot="bigint",
     owner="text",
     limit="bigint",
-    bulk="bigint",
+    paced="bigint",
     lowest="int",
 )
 
@@ -247,7 +249,7 @@ class Outbox:
         self.adopted: int | None = None
         """How many rows a lost holder was sending, which were taken over; none: nobody has looked yet."""
 
-    async def record_and_claim(self, results: Sequence[Result], limit: int, bulk: int = _LOOKED_AT) -> list[Row]:
+    async def record_and_claim(self, results: Sequence[Result], limit: int, paced: int = _LOOKED_AT) -> list[Row]:
         """Write what became of earlier rows and claim the next, in one round trip and one commit.
 
         The first time, take over before that what a lost holder was sending.
@@ -255,9 +257,9 @@ class Outbox:
         Args:
             results: of rows claimed earlier.
             limit: how many rows to claim at most.
-            bulk: how many of them may be of the bulk lane.
+            paced: how many of them may be of the lanes that share the rate of the bot.
         """
-        parameters = {**self._parameters, "limit": limit, "bulk": bulk, "lowest": _lowest(bulk)}
+        parameters = {**self._parameters, "limit": limit, "paced": paced, "lowest": _lowest(paced)}
         record: tuple[Prepared, ...] = ()
         if results:
             parameters["batch"] = orjson.dumps(list(results)).decode()
@@ -269,9 +271,9 @@ class Outbox:
             self.adopted = found[0][0]
         return [_row(*claimed) for _, *claimed in found if claimed[0] is not None]
 
-    async def next_due(self, *, bulk: bool = True) -> float | None:
-        """Seconds until there is a row to look at, of the bulk lane or of the others only; none: nothing is waiting."""
-        ((seconds,),) = await self._statements.execute({**self._parameters, "lowest": _lowest(bulk)}, _NEXT_DUE)
+    async def next_due(self, *, paced: bool = True) -> float | None:
+        """Seconds until a row is to be looked at, of all lanes or of those that share no rate; none: nothing waits."""
+        ((seconds,),) = await self._statements.execute({**self._parameters, "lowest": _lowest(paced)}, _NEXT_DUE)
         return None if seconds is None else max(0.0, seconds)
 
 
@@ -287,8 +289,8 @@ def revive_forgotten() -> int:
         return len(connection.exec_driver_sql(_FORGOTTEN).all())
 
 
-def _lowest(bulk: int) -> int:
-    return Lane.BULK if bulk else Lane.BULK - 1
+def _lowest(paced: int) -> int:
+    return Lane.BULK if paced else Lane.REPLY
 
 
 def _row(

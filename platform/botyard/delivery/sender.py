@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 # To fetch files from where they are kept, and to record what became of the call.
 _READ_SECONDS: Final = 90.0
-_BULK_AT_ONCE: Final = 4
+_FREE_AT_ONCE: Final = 4
 _PAID_AT_ONCE: Final = 50
 _GIVEN_UP: Final = ("dead", "expired", "dropped")
 
@@ -74,18 +74,18 @@ class Sender:
         self._uploader = Uploader(api, host.media, KnownFiles(bot.id, bot.customer_id), host.database)
         self.uploading = 0
         """Calls under way that carry files, and so may take long."""
-        self._bulk_opens = 0.0
-        self._bulk_at_once = _BULK_AT_ONCE
+        self._rate_opens = 0.0
+        self._paced_at_once = _FREE_AT_ONCE
 
     @property
-    def bulk_closed(self) -> float:
-        """Seconds until it is worth while to ask for bulk sends again."""
-        return max(self._bulk_opens - time.monotonic(), 0.0)
+    def rate_closed(self) -> float:
+        """Seconds until it is worth while to ask for sends of paced lanes again."""
+        return max(self._rate_opens - time.monotonic(), 0.0)
 
     @property
-    def bulk_room(self) -> int:
-        """How many rows of the bulk lane to claim: those that get no permit are claimed and given back for nothing."""
-        return 0 if self.bulk_closed else self._bulk_at_once
+    def paced_room(self) -> int:
+        """How many rows of paced lanes to claim: those that get no permit are claimed and given back for nothing."""
+        return 0 if self.rate_closed else self._paced_at_once
 
     async def prepare(self, rows: list[Row], results: list[Result]) -> list[Ready]:
         """The rows that may be sent in a moment, with their final parameters; the others get a result."""
@@ -128,7 +128,7 @@ class Sender:
         wanted = [self._wanted(row, params) for row, params in ready]
         going = []
         permits = await self._limiter.reserve(self.bot.id, wanted)
-        self._pace_bulk([permit for permit in permits if permit.wanted.rate])
+        self._note_rate([permit for permit in permits if permit.wanted.rate])
         for (row, params), permit in zip(ready, permits, strict=True):
             if permit.granted:
                 going.append(Ready(row, params, permit))
@@ -136,13 +136,13 @@ class Sender:
                 results.append(Result(row.id, row.attempt, "queued", due_in=permit.ask_again, cause="permit"))
         return going
 
-    def _pace_bulk(self, permits: list[Permit]) -> None:
+    def _note_rate(self, permits: list[Permit]) -> None:
         if any(permit.wanted.rate == PAID for permit in permits):
-            self._bulk_at_once = _PAID_AT_ONCE
+            self._paced_at_once = _PAID_AT_ONCE
         elif permits:
-            self._bulk_at_once = _BULK_AT_ONCE
+            self._paced_at_once = _FREE_AT_ONCE
         if crowded := [permit.ask_again for permit in permits if permit.crowded]:
-            self._bulk_opens = time.monotonic() + min(crowded)
+            self._rate_opens = time.monotonic() + min(crowded)
 
     def _wanted(self, row: Row, params: dict[str, Any]) -> Permission:
         paid = params.get("allow_paid_broadcast") is True

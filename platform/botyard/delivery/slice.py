@@ -98,13 +98,13 @@ class SendingSlice:
         try:
             while True:
                 # While a file is under way this ticket cannot end anyway: what else is due goes on beside it. And while
-                # bulk sends wait for their moments, others need not wait for the next ticket.
+                # sends of paced lanes wait for their moments, others need not wait for the next ticket.
                 over = time.monotonic() - until
                 going_on = not self._lost and over < (UPLOAD_SECONDS if sender.uploading else 0)
                 claiming = going_on or (not self._lost and over < _LAST_SECONDS)
                 room = _WINDOW - len(self._flying) if claiming else 0
                 if room or self._ended:
-                    await self._turn_over(outbox, sender, room, sender.bulk_room if going_on else 0)
+                    await self._turn_over(outbox, sender, room, sender.paced_room if going_on else 0)
                 if not self._flying and not self._landed and not self._ended:
                     break
                 await self._gather(_LOOK_SECONDS if claiming else None)
@@ -114,16 +114,16 @@ class SendingSlice:
         return await self._next_due(outbox, sender) if going_on else 0.0
 
     async def _next_due(self, outbox: Outbox, sender: Sender) -> float | None:
-        closed = sender.bulk_closed
+        closed = sender.rate_closed
         if not closed:
             return await outbox.next_due()
-        others = await outbox.next_due(bulk=False)
+        others = await outbox.next_due(paced=False)
         return closed if others is None else min(others, closed)
 
-    async def _turn_over(self, outbox: Outbox, sender: Sender, room: int, bulk: int) -> None:
+    async def _turn_over(self, outbox: Outbox, sender: Sender, room: int, paced: int) -> None:
         """Record what has ended, claim what comes next, and let it fly."""
         ended = self._ended
-        rows = await outbox.record_and_claim(ended, room, bulk)
+        rows = await outbox.record_and_claim(ended, room, paced)
         # Kept until the record stands: without it, what was sent would be sent again.
         self._ended = self._ended[len(ended) :]
         try:

@@ -23,6 +23,11 @@ class Lane(IntEnum):
     SCHEDULED = 2
     BULK = 3
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether it shares the bot's rate: it goes to many at once, and nobody waits for it."""
+        return self >= Lane.SCHEDULED
+
 
 @dataclass(slots=True)
 class Send:
