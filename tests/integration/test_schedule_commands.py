@@ -85,3 +85,15 @@ def test_what_makes_no_sense_names_the_field() -> None:
 def test_a_schedule_that_is_not_there_is_said_to_be_so() -> None:
     found = ran("schedule", "show", "test_bot", "99")
     assert (found.exit_code, "has no schedule 99" in found.output) == (1, True)
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("n\n", 0), ("y\n", 1)])
+def test_at_a_terminal_the_next_moments_are_shown_before_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, answer: str, kept: int
+) -> None:
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    found = CliRunner().invoke(app, DAILY, input=answer)
+    before, asked, _ = found.output.partition("Keep it?")
+    assert asked
+    assert before.count(":00+00:00") == 5
+    assert rows("SELECT count(*) FROM schedules") == [(kept,)]

@@ -1,5 +1,6 @@
 """``botyard schedule``: messages that a bot sends by itself."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from botyard.schedules.content import Content
+    from botyard.schedules.plans import Plan
     from db.models import Bot, Schedule
 
 Number = Annotated[int, typer.Argument(metavar="SCHEDULE", help="Its number.")]
@@ -46,19 +48,19 @@ def add(
     jitter: Annotated[int, typer.Option(metavar="SECONDS", help="Spread the messages of a moment over this.")] = 0,
     grace: Annotated[int, typer.Option(metavar="SECONDS", help="What comes to light later is missed.")] = 3600,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show when it would be sent.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a bot send something by itself; shows the next five moments. Without --to, --tag, --language: to everyone."""
-    from botyard.schedules import storing  # noqa: PLC0415
+    """Let a bot send something by itself; shows the next five moments, and at a terminal asks before it is kept.
+
+    Without --to, --tag, --language it is to everyone.
+    """
     from botyard.schedules.plans import Audience, Plan  # noqa: PLC0415
 
     when = _when(at=at, expression=cron, seconds=every, hours=silence)
     content, to_whom = _content(text, command, photo, html=html), Audience(tuple(to or ()), tag, language)
     plan = Plan(name, when, content, zone, to_whom, _quiet(quiet), cap, _utc(ends), jitter, grace)
-    with _opened(bot) as (session, found):
-        made = None if dry_run else storing.make(session, found, plan).id
-        moments = storing.preview(found, plan)
-    show_one({"schedule": made, "name": name, "moments": moments}, as_json=as_json)
+    _keep(bot, plan, dry_run=dry_run, asks=not (yes or as_json), as_json=as_json)
 
 
 @app.command(name="list")
@@ -144,6 +146,21 @@ def remove(bot: BotName, number: Number, *, yes: Yes = False, as_json: AsJson = 
         line = _line(one)
         storing.remove(session, found, one)
     show_one(line | {"state": "removed"}, as_json=as_json)
+
+
+def _keep(bot: str, plan: "Plan", *, dry_run: bool, asks: bool, as_json: bool) -> None:
+    from botyard.schedules.storing import make, preview  # noqa: PLC0415
+
+    with _opened(bot) as (_, found):
+        shown = {"schedule": None, "name": plan.name, "moments": preview(found, plan)}
+    asks = asks and not dry_run and sys.stdin.isatty()
+    if asks or dry_run:
+        show_one(shown, as_json=as_json)
+    if asks:
+        confirm("Keep it?", yes=False)
+    if not dry_run:
+        with _opened(bot) as (session, found):
+            show_one(shown | {"schedule": make(session, found, plan).id}, as_json=as_json)
 
 
 def _switch(bot: str, number: int, *, enabled: bool, as_json: bool) -> None:
