@@ -82,6 +82,22 @@ async def test_more_calls_than_fit_into_a_trip_go_in_several(
     assert 13 <= counted.since() <= 16
 
 
+async def test_what_fits_into_no_full_trip_takes_the_next_one_and_does_not_wait_for_its_end(
+    async_valkey: "redis.asyncio.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Trips(async_valkey)
+    add, under_way = made.script(ADD), []
+    travel = trips._travel
+
+    async def noted(*args: Any) -> None:
+        under_way.append(len(made._under_way))
+        await travel(*args)
+
+    monkeypatch.setattr(trips, "_travel", noted)
+    await asyncio.gather(*(add(args=(1,)) for _ in range(2 * trips._MOST)))
+    assert under_way == [2, 2], "both were on their way before the first one was back"
+
+
 async def test_a_script_that_redis_does_not_know_is_told_to_it(
     async_valkey: "redis.asyncio.Redis", valkey: "redis.Redis"
 ) -> None:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -24,8 +24,7 @@ from botyard.mailbox.protocol import (
 from botyard.mailbox.trips import Call, Trips
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What became of an update at the door."""
 
     verdict: Literal["accepted", "known", "full", "gone"]

@@ -103,10 +103,13 @@ class Trips:
     def _board(self, script: _Script, args: tuple[Any, ...]) -> _Passenger:
         loop = asyncio.get_running_loop()
         passenger = _Passenger(script, args, loop.create_future(), time.monotonic())
-        if not self._waiting and self._lines:
+        self._waiting.append(passenger)
+        if self._lines and len(self._waiting) == 1:
             # At the end of this turn: whoever is called in it comes along.
             loop.call_soon(self._depart)
-        self._waiting.append(passenger)
+        elif self._lines and len(self._waiting) == _MOST:
+            # It is full; the next ones take the next line.
+            self._depart()
         return passenger
 
     def _depart(self) -> None:

@@ -25,7 +25,10 @@ _OF_A_PERSON: Final = frozenset(
 
 def update_kind(update: dict[str, Any]) -> str:
     """The name of the update's one content field; ``unknown`` when there is none."""
-    return next((key for key in update if key != "update_id"), "unknown")
+    for key in update:
+        if key != "update_id":
+            return key
+    return "unknown"
 
 
 def chat_key(update: dict[str, Any]) -> str:

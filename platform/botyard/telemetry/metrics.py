@@ -8,7 +8,8 @@ last second of a killed process.
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final
 
 import orjson
@@ -26,7 +27,10 @@ _lock = threading.Lock()
 
 def _add(name: str, part: str, labels: dict[str, object], amount: float) -> None:
     # Told in Redis' words only once it is written there: every update is counted.
-    key = (name, part, tuple(labels.items()))
+    _count((name, part, tuple(labels.items())), amount)
+
+
+def _count(key: tuple[str, str, _Labels], amount: float) -> None:
     with _lock:
         _pending[key] = _pending.get(key, 0.0) + amount
 
@@ -52,6 +56,10 @@ class Counter:
     def inc(self, amount: float = 1, **labels: object) -> None:
         """Count."""
         _add(self.name, "", labels, amount)
+
+    def one_of(self, **labels: object) -> Callable[[], None]:
+        """Counts one with these labels whenever it is called: for what comes twenty thousand times a second."""
+        return partial(_count, (self.name, "", tuple(labels.items())), 1)
 
     def family(self, found: dict[tuple[str, str], list[tuple[dict[str, str], float]]]) -> Metric:
         """The sum over all processes."""

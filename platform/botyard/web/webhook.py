@@ -40,9 +40,14 @@ _PUBLIC_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HELD_PER_SECOND: Final = 10_000
 _LONGEST_PAUSE: Final = 1.0
 _RETRY_AFTER: Final = (b"retry-after", b"2")
+# What is answered to every update that is taken in.
+_WELL: Final = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_count_taken_in: Final = metrics.ACKNOWLEDGED.one_of(status=200)
+_NOTHING_MORE: Final = {"type": "http.response.body", "body": b""}
 # Changes are told to every process; this is for one that was not heard.
 _KNOWN_SECONDS: Final = 300.0
 _UNKNOWN_SECONDS: Final = 1.0
+_NEVER: Final = (-math.inf, None)
 # Who shows another secret, or comes to a closed door, may know of a change that was not heard here. The database is
 # asked once a second for it at most, however many such requests there are.
 _AGAIN_SECONDS: Final = 1.0
@@ -67,6 +72,11 @@ class Intakes:
         """When the database was last asked because what is remembered did not do."""
         self._forgotten = 0
 
+    def known(self, public_id: str) -> Intake | None:
+        """The door behind a path, if the database named it a while ago at most."""
+        asked, intake = self._known.get(public_id, _NEVER)
+        return intake if time.monotonic() < asked + _KNOWN_SECONDS else None
+
     async def find(self, public_id: str) -> Intake | None:
         """The door behind a path.
 
@@ -77,7 +87,7 @@ class Intakes:
         now = time.monotonic()
         if now < self._unknown.get(public_id, -math.inf) + _UNKNOWN_SECONDS:
             return None
-        asked, intake = self._known.get(public_id, (-math.inf, None))
+        asked, intake = self._known.get(public_id, _NEVER)
         if intake is None:
             if public_id not in self._asking and len(self._asking) >= _MOST_LOOKUPS:
                 raise Refusal(503)
@@ -174,6 +184,11 @@ class Webhook:
             # The edge of the process: whatever it was, the update is not ours yet, so it must come again.
             log.exception("update_not_accepted")
             status = 503
+        if status == 200 and not body:
+            _count_taken_in()
+            await send(_WELL)
+            await send(_NOTHING_MORE)
+            return
         metrics.ACKNOWLEDGED.inc(status=status)
         await _answer(send, status, body)
 
@@ -209,7 +224,9 @@ class Webhook:
 
     async def _enter(self, public_id: str, headers: dict[bytes, bytes]) -> tuple[Intake, bytes]:
         """The door that somebody came to, and the hash of the secret with which they may come in."""
-        intake = await self._intakes.find(public_id) if _PUBLIC_ID.fullmatch(public_id) else None
+        intake = self._intakes.known(public_id)
+        if intake is None:
+            intake = await self._intakes.find(public_id) if _PUBLIC_ID.fullmatch(public_id) else None
         if intake is None:
             raise Refusal(404)
         given = headers.get(b"x-telegram-bot-api-secret-token", b"")
@@ -239,7 +256,7 @@ async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
             raise Refusal(413)
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return b"".join(chunks) if len(chunks) > 1 else chunk
 
 
 def _parse(body: bytes) -> tuple[dict[str, Any], int]:
