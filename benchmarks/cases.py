@@ -27,7 +27,7 @@ _PACE: Final = 50.0
 """Updates a second where latencies are asked for."""
 _ANSWERING: Final = ("web", "worker", "worker_outbound")
 _WARM_UP_SECONDS: Final = 1.0
-_MOST_SENDS_PER_SECOND: Final = 20_000
+_MOST_SENDS_PER_SECOND: Final = 12_000
 
 
 def receiving(stage: Stage) -> list[Case]:
