@@ -1,19 +1,16 @@
 """Firings: jobs whose moment has come, on their way through the mailbox of their chat."""
 
 import asyncio
-from contextlib import contextmanager
 from typing import Any
 
-import psycopg2
 import pytest
 
 from botyard.bots.dead_letters import Replayer
 from botyard.jobs.firing import fire_due
-from db.engine import one_statement
 from tasks.processes import WorkerProcess
 from tests.factories import CHAT, message, until
 from tests.integration.jobs.kinds import ORDERS, alarm, broken, counting
-from tests.integration.jobs.tools import Bot, come, fire, jobs, now, rows, sends, sweep
+from tests.integration.jobs.tools import Bot, away_once, come, fire, jobs, now, rows, sends, sweep
 from tests.integration.rig import Rig
 
 
@@ -138,16 +135,7 @@ async def test_a_job_of_a_chat_that_became_a_supergroup_fires_there(yard: Rig, b
 async def test_a_database_that_is_away_when_a_handler_asks_for_jobs_costs_no_attempt(
     yard: Rig, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = [psycopg2.OperationalError("gone")]
-
-    @contextmanager
-    def once_away() -> Any:
-        if away:
-            raise away.pop()
-        with one_statement() as cursor:
-            yield cursor
-
-    monkeypatch.setattr("botyard.jobs.stored.one_statement", once_away)
+    away_once(monkeypatch, "botyard.jobs.stored")
     assert await bot.is_told(lambda queue, *_: queue.jobs()) == "()"
     assert rows(yard, "SELECT attempt FROM inbox") == [(1,)]
 

@@ -1,11 +1,9 @@
 """``context.schedule``: texts that a bot's code has sent by itself."""
 
 import datetime as dt
-from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg2
 import pytest
 from telegram.constants import ParseMode
 from telegram.ext import CallbackContext, ContextTypes
@@ -13,10 +11,9 @@ from telegram.ext import CallbackContext, ContextTypes
 from botyard.errors import InputError
 from botyard.telegram import planning
 from botyard.telegram.run import Lane
-from db.engine import one_statement
 from tests.factories import CHAT
 from tests.integration.jobs.kinds import BERLIN
-from tests.integration.jobs.tools import Bot, fire, jobs, now, rows, sends
+from tests.integration.jobs.tools import Bot, away_once, fire, jobs, now, rows, sends
 from tests.integration.rig import Rig
 
 TEXTS = {"en": "Good morning", "ru": "Доброе утро"}
@@ -155,16 +152,7 @@ async def test_what_makes_no_sense_is_refused_at_once(
 async def test_a_database_that_is_away_when_it_is_to_be_sent_costs_no_attempt(
     yard: Rig, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = [psycopg2.OperationalError("gone")]
-
-    @contextmanager
-    def once_away() -> Any:
-        if away:
-            raise away.pop()
-        with one_statement() as cursor:
-            yield cursor
-
-    monkeypatch.setattr("botyard.users.readers.one_statement", once_away)
+    away = away_once(monkeypatch, "botyard.users.readers")
     await bot.does(plan("at last", after=60))
     await fire(yard)
     assert (sends(yard), away) == (["at last"], [])

@@ -1,10 +1,16 @@
 """Bots with jobs on a rig: two workers, and a clock whose time the test says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg2
+import pytest
+
 from botyard.jobs.firing import fire_due
 from botyard.mailbox.protocol import mailbox_entry
+from db.engine import one_statement
 from tests.factories import CHAT, make_bot, message
 from tests.integration.jobs.kinds import ORDERS
 from tests.integration.rig import Rig
@@ -51,6 +57,21 @@ async def fire(yard: Rig, name: str = "%", seconds: float = 1) -> None:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def away_once(monkeypatch: pytest.MonkeyPatch, module: str) -> list[psycopg2.Error]:
+    """Let the database be away when this module asks it the next time; empty: it was."""
+    away: list[psycopg2.Error] = [psycopg2.OperationalError("gone")]
+
+    @contextmanager
+    def once_away() -> Iterator[Any]:
+        if away:
+            raise away.pop()
+        with one_statement() as cursor:
+            yield cursor
+
+    monkeypatch.setattr(f"{module}.one_statement", once_away)
+    return away
 
 
 class Bot:
