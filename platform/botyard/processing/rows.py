@@ -20,7 +20,7 @@ from db.engine import storable
 BOT_DATA: Final[MemoryKey] = ("bot", "")
 # How long a send is of use, in seconds. Answers count from the update's arrival: what Telegram says of it (a
 # pre-checkout query), or for how long its server keeps the query.
-_USEFUL_SECONDS: Final = {Lane.URGENT: 150, Lane.REPLY: 900}
+_USEFUL_SECONDS: Final = {Lane.URGENT: 150, Lane.REPLY: 900, Lane.SCHEDULED: 86_400}
 _ANSWER_SECONDS: Final = {"answerPreCheckoutQuery": 10, "answerInlineQuery": 30}
 
 

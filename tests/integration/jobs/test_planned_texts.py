@@ -35,6 +35,7 @@ async def test_a_text_is_sent_when_its_moment_has_come_as_a_message_of_schedules
     await fire(yard)
     assert sends(yard) == ["Hello Ann"]
     assert rows(yard, "SELECT chat_key, lane FROM outbox") == [(str(CHAT), int(Lane.SCHEDULED))]
+    assert rows(yard, "SELECT deadline - created_at BETWEEN '23 hours' AND '25 hours' FROM outbox") == [(True,)]
     assert jobs(yard) == []
 
 
