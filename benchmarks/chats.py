@@ -26,7 +26,7 @@ _CONNECTIONS: Final = 40
 _WARM_UP_SECONDS: Final = 1.5
 _PATIENCE_SECONDS: Final = 60.0
 _runs: Final = count()
-_PATH: Final = re.compile(rb"u(9\d{8})")
+_ANSWER: Final = re.compile(rb"u(\d{9,})")
 
 
 def fresh_ids() -> int:
@@ -149,7 +149,7 @@ class Chats:
         """A call of the bot's."""
         if b"/sendmessage" in line:
             self.sends += 1
-            if (found := _PATH.search(body)) is not None:
+            if (found := _ANSWER.search(body)) is not None:
                 self._answered(int(found.group(1)))
             return None
         if b"/getupdates" not in line or self._heads:
