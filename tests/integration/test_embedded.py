@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from ctypes.util import find_library
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -242,14 +243,41 @@ def test_valkey_keeps_acknowledged_writes_through_a_kill(valkey: ValkeyServer) -
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_valkey_has_freed_memory_at_hand_unless_the_owner_of_the_machine_says_otherwise(
-    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("GLIBC_TUNABLES", "LD_PRELOAD"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_valkey_takes_its_memory_from_jemalloc_where_the_machine_has_it(
+    valkey: ValkeyServer, nothing_set: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if (found := find_library("jemalloc")) is None:
+        nothing_set.setattr(valkey_module, "find_library", lambda _: "libjemalloc.so.2")
+        assert valkey.environment() == {"LD_PRELOAD": "libjemalloc.so.2"}
+        return
+    with serving(valkey) as process:
+        assert client(valkey).set("key", "value")
+        assert found in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+def test_valkey_without_jemalloc_has_freed_memory_at_hand(
+    valkey: ValkeyServer, nothing_set: pytest.MonkeyPatch
+) -> None:
+    nothing_set.setattr(valkey_module, "find_library", lambda _: None)
     with serving(valkey) as process:
         told = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
     assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=1000" in told
-    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("GLIBC_TUNABLES", "glibc.malloc.arena_max=1"), ("LD_PRELOAD", "libtcmalloc.so.4")]
+)
+def test_what_the_owner_of_the_machine_says_of_memory_stands(
+    name: str, value: str, valkey: ValkeyServer, nothing_set: pytest.MonkeyPatch
+) -> None:
+    nothing_set.setenv(name, value)
     assert valkey.environment() == {}
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from ctypes.util import find_library
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from botyard.errors import InputError
 _OLDEST = (7, 0)
 _PROBE_SECONDS = 10
 _TUNABLES = "GLIBC_TUNABLES"
+_PRELOAD = "LD_PRELOAD"
 
 
 class ValkeyServer(LocalServer):
@@ -91,14 +93,19 @@ class ValkeyServer(LocalServer):
         return [str(self._binary), str(self._configuration), *options]
 
     def environment(self) -> dict[str, str]:
-        """What the server needs in its environment beside what is there: a larger cache of freed memory.
+        """What the server needs in its environment beside what is there: memory that is found quickly.
 
-        Scripts free strings by the thousand. With glibc's seven of each size at hand a third of the server's time went
-        into finding others; a thousand are 33 MB at most. A server that brings another allocator does not look here.
+        Scripts free strings by the thousand. jemalloc, with which distributions build this server, is loaded where the
+        machine has it. Without it, glibc keeps more at hand: with its seven of each size a third of the server's time
+        went into finding others; a thousand are 33 MB at most. What is set already is left as it is.
 
         Source: https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
         """
-        return {} if _TUNABLES in os.environ else {_TUNABLES: "glibc.malloc.tcache_count=1000"}
+        if _TUNABLES in os.environ or _PRELOAD in os.environ:
+            return {}
+        if jemalloc := find_library("jemalloc"):
+            return {_PRELOAD: jemalloc}
+        return {_TUNABLES: "glibc.malloc.tcache_count=1000"}
 
     @property
     def url(self) -> str:
