@@ -19,7 +19,7 @@ from db.prepared import Prepared, Statements
 from db.waiting import BY_ID, LET_NEXT, SWEPT, WAITING
 
 _MAX_UNCERTAIN: Final = 3
-_LOOKED_AT: Final = 100
+_LOOKED_AT: Final = 64
 """So many due rows of a bot are looked at for one claim."""
 
 _REPEATED = "repeat_policy = 'repeat' AND uncertain_count + 1 < %(max)s"
