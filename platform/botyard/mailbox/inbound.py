@@ -36,7 +36,8 @@ class Accepted(NamedTuple):
 def accepted_of(bot: int, raw: Any) -> Accepted:
     """What the script says of an update that it was to take in."""
     if isinstance(raw, list):
-        return Accepted("accepted", parse_ticket(PROCESS_UPDATES, bot, raw[1]), int(raw[0]))
+        held, ticket = raw
+        return Accepted("accepted", None if ticket is None else parse_ticket(PROCESS_UPDATES, bot, ticket), held)
     return Accepted(raw.decode())
 
 
@@ -64,6 +65,9 @@ class Mailboxes:
         names = ("accept", "take", "done", "fail", "finish", "send_take", "send_release")
         trips = Trips(redis)
         self._call: dict[str, Call] = {name: trips.script(scripts.source(name)) for name in names}
+        self._accept = self._call["accept"]
+        # What is the same for each update is not to be written out again for each.
+        self._share, self._queued, self._cap = (b"%d" % one for one in (times.share, times.queued, times.cap))
 
     async def accept(self, bot: int, chat: str, update_id: int, body: bytes, query: str | None = None) -> Accepted:
         """Take an update in; answer 200 only after this returned.
@@ -78,9 +82,8 @@ class Mailboxes:
         if query is not None:
             # Before: whoever brings an update again that was accepted is told so, and would not come to this line.
             await self._redis.zadd(AWAITED, {f"{bot} {update_id} {query} {chat}": time.time()}, nx=True)
-        t = self._times
-        args = (bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap)
-        return accepted_of(bot, await self._call["accept"](args=args))
+        args = (bot, chat, update_id, body, self._share, self._queued, fresh_id(), self._cap)
+        return accepted_of(bot, await self._accept(args=args))
 
     async def lead(self, bot: int, old: str, new: str) -> None:
         """What comes in for a chat from now on goes into another's mailbox: a group became a supergroup."""

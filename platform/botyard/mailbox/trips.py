@@ -118,9 +118,10 @@ class Trips:
         now = time.monotonic()
         # Whoever gave up must not be done something for that nobody hears of.
         waiting = [one for one in self._waiting if not one.answer.done()]
-        late = [one for one in waiting if now > one.since + self._patience]
-        _tell(late, [RedisTimeoutError(AWAY)] * len(late))
-        waiting = waiting[len(late) :]
+        if waiting and now > waiting[0].since + self._patience:
+            late = [one for one in waiting if now > one.since + self._patience]
+            _tell(late, [RedisTimeoutError(AWAY)] * len(late))
+            waiting = waiting[len(late) :]
         leaving, self._waiting = waiting[:_MOST], waiting[_MOST:]
         if not leaving:
             return

@@ -30,7 +30,7 @@ def _add(name: str, part: str, labels: dict[str, object], amount: float) -> None
     _count((name, part, tuple(labels.items())), amount)
 
 
-def _count(key: tuple[str, str, _Labels], amount: float) -> None:
+def _count(key: tuple[str, str, _Labels] | bytes, amount: float) -> None:
     with _lock:
         _pending[key] = _pending.get(key, 0.0) + amount
 
@@ -59,7 +59,7 @@ class Counter:
 
     def one_of(self, **labels: object) -> Callable[[], None]:
         """Counts one with these labels whenever it is called: for what comes twenty thousand times a second."""
-        return partial(_count, (self.name, "", tuple(labels.items())), 1)
+        return partial(_count, _field(self.name, "", tuple(labels.items())), 1)
 
     def family(self, found: dict[tuple[str, str], list[tuple[dict[str, str], float]]]) -> Metric:
         """The sum over all processes."""
