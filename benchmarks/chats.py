@@ -25,6 +25,7 @@ _CONNECTIONS: Final = 40
 """Telegram's ``max_connections``."""
 _WARM_UP_SECONDS: Final = 1.5
 _PATIENCE_SECONDS: Final = 60.0
+_LAST_SECONDS: Final = 10.0
 _runs: Final = count()
 _ANSWER: Final = re.compile(rb"u(\d{9,})")
 
@@ -221,7 +222,19 @@ class Chats:
         await asyncio.sleep(seconds)
         rate = (self.done - done) / (time.perf_counter() - began)
         self._endless = False
+        await self._rest()
         return rate
+
+    async def _rest(self) -> None:
+        """Wait for the last answers: whoever stands still with updates in hand has lost them when it goes on.
+
+        Then they are tried again after a while, and what is written in these chats meanwhile waits behind them.
+        """
+        until = time.monotonic() + _LAST_SECONDS
+        while self._born and time.monotonic() < until:  # noqa: ASYNC110 - how soon it is noticed changes nothing
+            await asyncio.sleep(0.05)
+        # What was answered is to be resolved, too.
+        await asyncio.sleep(0.5)
 
     async def at_a_pace(self, seconds: float, per_second: float) -> None:
         """Updates come by chance, so many a second."""
@@ -232,7 +245,7 @@ class Chats:
             await asyncio.sleep(max(0.0, began + due - time.perf_counter()))
             self.offer()
             self.pump()
-        await asyncio.sleep(0.5)
+        await self._rest()
 
     def sample(self, value: float, cpu: float | None = None) -> Sample:
         """A run's figures, with the latencies since its beginning."""
