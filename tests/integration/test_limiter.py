@@ -282,7 +282,7 @@ async def test_nothing_stays_in_redis_longer_than_it_counts(limiter_with: Make, 
 
 async def test_it_works_in_a_redis_that_takes_no_more(limiter_with: Make, valkey: "redis.Redis") -> None:
     limiter = limiter_with()
-    valkey.config_set("maxmemory", "1mb")
+    valkey.config_set("maxmemory", 1)
     try:
         assert await waits(limiter, [message()] * 4) == [0, 0, 0, None]
         assert await limiter.close(BOT, PRIVATE, 1) is False

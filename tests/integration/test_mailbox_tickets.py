@@ -146,7 +146,7 @@ async def test_a_forgotten_script_is_loaded_again(boxes: Mailboxes, keeper: Keep
 async def full(boxes: Mailboxes, valkey: "redis.Redis") -> AsyncIterator[Held]:
     """A chat in our hands, and a Redis that takes no more."""
     held = await taken(boxes, 1, 2)
-    valkey.config_set("maxmemory", "1mb")
+    valkey.config_set("maxmemory", 1)
     try:
         yield held
     finally:

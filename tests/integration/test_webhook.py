@@ -260,7 +260,7 @@ def test_a_redis_that_is_gone_asks_to_come_again(door: Door) -> None:
 
 
 def test_a_redis_that_takes_no_more_asks_to_come_again_and_keeps_nothing(door: Door, valkey: "redis.Redis") -> None:
-    valkey.config_set("maxmemory", "1mb")
+    valkey.config_set("maxmemory", 1)
     try:
         assert refused_for_now(door.ask())
     finally:
