@@ -9,12 +9,12 @@ from typing import Any
 import redis.asyncio
 import uvicorn
 
+from botyard.embedded import free_port
 from botyard.mailbox.inbound import Mailboxes
 from botyard.mailbox.protocol import times_of
 from botyard.settings import Settings
 from botyard.web.webhook import Intakes, Webhook
 from tests.factories import FakeTickets, until
-from tests.unit.simulator.process import free_port
 
 
 class Doorway:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,13 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from botyard.embedded import free_port
 from botyard.simulator.__main__ import main
 from tests.forks import FORKS
 
 TOKEN = "4200000001:AAAA"
 BOT = 4200000001
 DEADLINE = 15.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Process:
