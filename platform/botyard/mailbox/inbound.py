@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -33,8 +33,16 @@ class Accepted(NamedTuple):
     """How many updates wait in the bot's mailboxes, this one included."""
 
 
+def taking_in(times: Times) -> Callable[[], tuple[Any, ...]]:
+    """What the script that takes updates in is told once for a trip: share, deadline, cap, how tickets' ids begin."""
+    same = tuple(b"%d" % one for one in (times.share, times.queued, times.cap))
+    return lambda: (*same, fresh_id())
+
+
 def accepted_of(bot: int, raw: Any) -> Accepted:
     """What the script says of an update that it was to take in."""
+    if isinstance(raw, int):
+        return Accepted("accepted", None, raw)
     if isinstance(raw, list):
         held, ticket = raw
         return Accepted("accepted", None if ticket is None else parse_ticket(PROCESS_UPDATES, bot, ticket), held)
@@ -62,12 +70,10 @@ class Mailboxes:
     def __init__(self, redis: "Redis", times: Times) -> None:
         self._redis = redis
         self._times = times
-        names = ("accept", "take", "done", "fail", "finish", "send_take", "send_release")
+        names = ("take", "done", "fail", "finish", "send_take", "send_release")
         trips = Trips(redis)
         self._call: dict[str, Call] = {name: trips.script(scripts.source(name)) for name in names}
-        self._accept = self._call["accept"]
-        # What is the same for each update is not to be written out again for each.
-        self._share, self._queued, self._cap = (b"%d" % one for one in (times.share, times.queued, times.cap))
+        self._accept = trips.script(scripts.source("accept"), taking_in(times))
 
     async def accept(self, bot: int, chat: str, update_id: int, body: bytes, query: str | None = None) -> Accepted:
         """Take an update in; answer 200 only after this returned.
@@ -82,8 +88,7 @@ class Mailboxes:
         if query is not None:
             # Before: whoever brings an update again that was accepted is told so, and would not come to this line.
             await self._redis.zadd(AWAITED, {f"{bot} {update_id} {query} {chat}": time.time()}, nx=True)
-        args = (bot, chat, update_id, body, self._share, self._queued, fresh_id(), self._cap)
-        return accepted_of(bot, await self._accept(args=args))
+        return accepted_of(bot, await self._accept(args=(bot, chat, update_id, body)))
 
     async def lead(self, bot: int, old: str, new: str) -> None:
         """What comes in for a chat from now on goes into another's mailbox: a group became a supergroup."""

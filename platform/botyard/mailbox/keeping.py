@@ -5,8 +5,9 @@ from typing import Any
 from redis import Redis
 
 from botyard.mailbox import scripts
-from botyard.mailbox.inbound import Accepted, accepted_of
+from botyard.mailbox.inbound import Accepted, accepted_of, taking_in
 from botyard.mailbox.protocol import DELIVER, PROCESS_UPDATES, TaskName, Ticket, Times, fresh_id, parse_ticket
+from botyard.mailbox.trips import by_itself
 
 _SWEPT: dict[bytes, TaskName] = {b"updates": PROCESS_UPDATES, b"sends": DELIVER}
 
@@ -23,15 +24,13 @@ class Keeper:
     def __init__(self, redis: "Redis", times: Times, horizon: int = 60_000) -> None:
         self._times = times
         self._horizon = horizon
-        names = ("renew", "send_renew", "wake", "sweep", "accept")
+        names = ("renew", "send_renew", "wake", "sweep")
         self._call: dict[str, Any] = {name: redis.register_script(scripts.source(name)) for name in names}
+        self._accept = by_itself(redis, scripts.source("accept"), taking_in(times))
 
     def accept(self, bot: int, chat: str, update_id: int, body: bytes) -> Accepted:
         """Take in what is no update of Telegram's: as `Mailboxes.accept`, for whom that waits."""
-        t = self._times
-        return accepted_of(
-            bot, self._call["accept"](args=(bot, chat, update_id, body, t.share, t.queued, fresh_id(), t.cap))
-        )
+        return accepted_of(bot, self._accept(args=(bot, chat, update_id, body)))
 
     def renew(self, bot: int, chat: str, token: str, ticket: str) -> bool:
         """Keep a chat's lease and its ticket; false when the lease was lost."""

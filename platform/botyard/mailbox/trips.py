@@ -14,6 +14,7 @@ from hashlib import sha1
 from itertools import starmap
 from typing import Any, Final
 
+from redis import Redis as PlainRedis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -23,9 +24,9 @@ from botyard.mailbox.line import AWAY, Line
 Call = Callable[..., "asyncio.Future[Any]"]
 
 _UNDER_WAY: Final = 2
-"""So many trips at once: what comes meanwhile gathers for the next one."""
+"""So many trips at once. What comes while one is under way gathers: it leaves when that is back, or when it is full."""
 _PATIENCE_SECONDS: Final = 5.0
-_MOST: Final = 16
+_MOST: Final = 12
 """Calls of one trip: while Redis runs these, the next ones are made ready; and a call may carry a megabyte."""
 
 _UNTIL_HERE: Final = "-- Until here for all calls of a trip, from here for each.\n"
@@ -35,7 +36,7 @@ _EACH = """{flags}
 local function call(ARGV)
 {script}
 end
-local answers, count, place = {{}}, 0, 1
+local answers, count, place = {{}}, 0, {alike} + 1
 while place <= #ARGV do
   local last = place + ARGV[place]
   local well, answer = pcall(call, {{unpack(ARGV, place + 1, last)}})
@@ -47,10 +48,14 @@ return answers
 """
 
 
+_Alike = Callable[[], tuple[Any, ...]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Script:
     source: str
     digest: str
+    alike: _Alike
 
 
 @dataclass(slots=True)
@@ -76,13 +81,17 @@ class Trips:
         self._waiting: list[_Passenger] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def script(self, source: str) -> Call:
+    def script(self, source: str, alike: _Alike = tuple) -> Call:
         """A script, to be called with ``args``; what it returns, to be awaited.
+
+        Args:
+            source: its text; what stands before a mark runs once for all calls of a trip.
+            alike: gives the arguments that all calls of a trip have in common; that part of the script finds them.
 
         Raises, when that is awaited:
             RedisError: the script's own, or Redis is away; then it is not known whether it ran.
         """
-        script = _each(source)
+        script = _each(source, alike)
 
         def call(*, args: tuple[Any, ...]) -> "asyncio.Future[Any]":
             return self._board(script, args).answer
@@ -104,16 +113,15 @@ class Trips:
         loop = asyncio.get_running_loop()
         passenger = _Passenger(script, args, loop.create_future(), time.monotonic())
         self._waiting.append(passenger)
-        if self._lines and len(self._waiting) == 1:
+        if not self._under_way and len(self._waiting) == 1:
             # At the end of this turn: whoever is called in it comes along.
             loop.call_soon(self._depart)
-        elif self._lines and len(self._waiting) == _MOST:
-            # It is full; the next ones take the next line.
+        elif len(self._waiting) == _MOST:
             self._depart()
         return passenger
 
     def _depart(self) -> None:
-        if not self._lines:
+        if not self._lines or (self._under_way and len(self._waiting) < _MOST):
             return  # the next one that arrives departs with them
         now = time.monotonic()
         # Whoever gave up must not be done something for that nobody hears of.
@@ -183,18 +191,38 @@ async def _tell_and_ask(line: Line, groups: list[tuple[_Script, list[_Passenger]
     return answers[len(groups) :]
 
 
+def by_itself(redis: "PlainRedis", source: str, alike: _Alike = tuple) -> Callable[..., Any]:
+    """The same script for a plain thread, each call of which travels alone.
+
+    Args:
+        redis: its client.
+        source: as for `Trips.script`.
+        alike: as for `Trips.script`.
+    """
+    script = _each(source, alike)
+    registered = redis.register_script(script.source)
+
+    def call(*, args: tuple[Any, ...]) -> Any:
+        (answer,) = registered(args=(*script.alike(), len(args), *args))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return call
+
+
 def _call(script: _Script, passengers: list[_Passenger]) -> tuple[Any, ...]:
-    args: list[Any] = ["EVALSHA", script.digest, 0]
+    args: list[Any] = ["EVALSHA", script.digest, 0, *script.alike()]
     for one in passengers:
         args += (len(one.args), *one.args)
     return tuple(args)
 
 
-def _each(source: str) -> _Script:
+def _each(source: str, alike: _Alike = tuple) -> _Script:
     flags, _, script = source.partition("\n") if source.startswith("#!") else ("#!lua", "", source)
     *shared, script = script.split(_UNTIL_HERE)
-    text = _EACH.format(flags=flags, shared="".join(shared), script=script)
-    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+    text = _EACH.format(flags=flags, shared="".join(shared), script=script, alike=len(alike()))
+    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest(), alike)
 
 
 def _tell(passengers: list[_Passenger], answers: list[Any]) -> None:
